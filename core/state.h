@@ -1,0 +1,236 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// State: everything that the authority knows, as plain records in tables.
+
+#ifndef CORE_STATE_H_
+#define CORE_STATE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "core/blob.h"
+#include "core/byte_count.h"
+#include "core/cow_table.h"
+#include "core/hash_index.h"
+#include "core/page_counter.h"
+
+namespace dmem {
+
+// A region or a region group.
+struct RegionRecord {
+  uint64_t id = 0;  // 1 and up, in order of registration. 0: a free record.
+  Blob name;
+  Blob attributes;  // Encoded RegionAttributes; empty for groups.
+  ByteCount capacity;
+  ByteCount reserved;
+  ByteCount grantable;  // In effect; kUnlimited for groups, whose root pools never refuse.
+  uint64_t incarnation = 0;
+  uint64_t live_items = 0;  // Charge items in this region, or below this group.
+  Index parent = kNone;     // A group.
+  Index root_pool = kNone;
+  Index next = kNone;  // In order of registration. Free records: the next free one.
+  Index prev = kNone;
+  uint32_t members = 0;  // Of a group: direct members, GONE regions included.
+  uint32_t name_hash = 0;
+  Index hash_next = kNone;
+  bool is_group = false;
+  bool is_gone = false;
+  bool is_cordoned = false;
+  bool grantable_is_explicit = false;
+};
+
+struct CgroupRecord {
+  uint64_t id = 0;  // Root is 0; given in order of creation.
+  Blob name;        // Last component.
+  Index parent = kNone;
+  Index first_child = kNone;
+  Index next_sibling = kNone;  // Free records: the next free one.
+  Index prev_sibling = kNone;
+  Index first_pool = kNone;
+  uint32_t children = 0;  // Live and dying.
+  uint32_t live_children = 0;
+  uint32_t live_items = 0;  // Charge items in this cgroup itself.
+  uint32_t path_hash = 0;
+  Index hash_next = kNone;
+  int32_t priority = 0;
+  uint8_t depth = 0;
+  bool is_used = false;
+  bool is_implicit = false;
+  bool is_dying = false;
+  bool has_priority = false;
+};
+
+// One cgroup's account in one region or group. A pool always has its parent cgroup's pool in the
+// same region as parent, and its own cgroup's pool in the region's group as group_pool.
+struct PoolRecord {
+  PageCounter counter;
+  ByteCount own;                // Charged to this cgroup itself.
+  __int128 weighted_bytes = 0;  // Sum over all changes of usage of change × time in microseconds.
+  uint64_t limits_sequence = 0;
+  uint64_t refusals = 0;
+  uint64_t would_refuse = 0;
+  Index first_child = kNone;
+  Index next_sibling = kNone;  // Free records: the next free one.
+  Index prev_sibling = kNone;
+  Index cgroup = kNone;  // kNone: a free record.
+  Index region = kNone;
+  Index group_pool = kNone;
+  Index next_of_cgroup = kNone;
+  Index first_item = kNone;  // Newest first.
+  Index hash_next = kNone;
+  bool is_observed = false;
+
+  bool has_default_limits() const {
+    return counter.min.is_zero() && counter.low.is_zero() && counter.max.is_unlimited() &&
+           !is_observed;
+  }
+};
+
+struct ChargeRecord {
+  Blob id;       // Empty: a free record.
+  Blob details;  // Encoded owner and labels; may be empty.
+  uint64_t fingerprint_high = 0;
+  uint64_t fingerprint_low = 0;
+  int64_t created_at_us = 0;
+  int64_t granted_at_us = 0;
+  uint64_t granted_sequence = 0;  // Unique: a command grants at most one charge.
+  Index first_item = kNone;       // In request order.
+  uint32_t id_hash = 0;
+  Index hash_next = kNone;  // Free records: the next free one.
+  int32_t priority = 0;
+  uint16_t items_granted = 0;
+  bool has_priority = false;
+  bool is_preemptible = false;
+  bool is_partial = false;
+};
+
+struct ItemRecord {
+  ByteCount bytes;
+  Index charge = kNone;          // kNone: a free record.
+  Index pool = kNone;            // Of a region, never of a group.
+  Index next_in_charge = kNone;  // Free records: the next free one.
+  Index next_in_pool = kNone;    // Older.
+  Index prev_in_pool = kNone;    // Newer.
+};
+
+// A spent charge id.
+struct TombstoneRecord {
+  Blob id;                      // Empty: a free record.
+  int64_t covers_until_us = 0;  // Covers charges with created_at up to this time.
+  uint64_t serial = 0;
+  Index next = kNone;  // In its queue. Free records: the next free one.
+  uint32_t id_hash = 0;
+  Index hash_next = kNone;
+  bool is_skewed = false;  // In the queue of those whose created_at may be after their release.
+};
+
+enum class ImplicitCgroups : uint8_t { kOn = 0, kBelowExplicit = 1, kOff = 2 };
+
+// What decides outcomes and so is part of the state; set by the Configure command.
+struct Settings {
+  ImplicitCgroups implicit_cgroups = ImplicitCgroups::kOn;
+  int64_t tombstone_window_us = 10 * 60 * int64_t{1000000};
+  uint64_t tombstones_max = 1000000;
+  uint64_t regions_max = 100000;  // Regions and groups together.
+  uint64_t cgroups_max = 1000000;
+  uint64_t pools_max = 4000000;
+  uint64_t charges_max = 4000000;
+  uint64_t items_max = 8000000;
+
+  friend bool operator==(const Settings& a, const Settings& b) {
+    return a.implicit_cgroups == b.implicit_cgroups &&
+           a.tombstone_window_us == b.tombstone_window_us && a.tombstones_max == b.tombstones_max &&
+           a.regions_max == b.regions_max && a.cgroups_max == b.cgroups_max &&
+           a.pools_max == b.pools_max && a.charges_max == b.charges_max &&
+           a.items_max == b.items_max;
+  }
+  friend bool operator!=(const Settings& a, const Settings& b) { return !(a == b); }
+};
+
+// Everything of the state that is not a record.
+struct StateScalars {
+  Settings settings;
+  uint64_t sequence = 0;  // Commands that changed something so far.
+  int64_t time_us = 0;    // Of the last of them.
+  uint64_t next_region_id = 1;
+  uint64_t next_cgroup_id = 1;
+  uint64_t next_tombstone_serial = 1;
+  int64_t ids_covered_since_us = 0;  // Tombstones of ids created up to here may have been dropped.
+  uint64_t regions = 0;
+  uint64_t groups = 0;
+  uint64_t cgroups = 1;  // Root included.
+  uint64_t pools = 0;
+  uint64_t charges = 0;
+  uint64_t items = 0;
+  uint64_t tombstones = 0;
+  Index first_region = kNone;  // In order of registration, groups among them.
+  Index last_region = kNone;
+  Index first_tombstone[2] = {kNone, kNone};  // By is_skewed; oldest first.
+  Index last_tombstone[2] = {kNone, kNone};
+  Index free_region = kNone;
+  Index free_cgroup = kNone;
+  Index free_pool = kNone;
+  Index free_charge = kNone;
+  Index free_item = kNone;
+  Index free_tombstone = kNone;
+};
+
+inline constexpr Index kRootCgroup = 0;
+
+// The tables. Only the Ledger changes one; everything that reads (protection, eviction, listings,
+// checkpoints, the audit) works on a const State, be it the ledger's own or a snapshot.
+//
+// Indices are internal: they decide nothing and are not stored.
+class State {
+ public:
+  explicit State(SnapshotEpochs* epochs);
+  State(State&&) = default;
+
+  State Frozen() const;
+
+  // Index of the live (not GONE) region or group of that name, or of the GONE region "NAME@ID";
+  // else kNone.
+  Index FindRegion(absl::string_view name) const;
+  // Index of the live cgroup of that path, or of the dying one "@ID"; else kNone.
+  Index FindCgroup(absl::string_view path) const;
+  // Index of the pool, or kNone if it has not been made.
+  Index FindPool(Index cgroup, Index region) const;
+  Index FindCharge(absl::string_view charge_id) const;
+  Index FindTombstone(absl::string_view charge_id) const;
+
+  // "/a/b", or "@ID" if dying.
+  std::string CgroupName(Index cgroup) const;
+  // The path that a cgroup has or, if dying, had.
+  std::string CgroupPath(Index cgroup) const;
+  // "NAME", or "NAME@ID" if GONE.
+  std::string RegionName(Index region) const;
+  // Its own or the nearest ancestor's; root: 0.
+  int32_t EffectivePriority(Index cgroup) const;
+  // Whether `ancestor` is a proper ancestor of `cgroup`.
+  bool IsBelow(Index cgroup, Index ancestor) const;
+  // Bytes × microseconds that the pool has used up to `time_us`, from when it was made.
+  unsigned __int128 ByteMicroseconds(Index pool, int64_t time_us) const;
+
+  CowTable<RegionRecord> regions;
+  CowTable<CgroupRecord> cgroups;
+  CowTable<PoolRecord> pools;
+  CowTable<ChargeRecord> charges;
+  CowTable<ItemRecord> items;
+  CowTable<TombstoneRecord> tombstones;
+  HashIndex region_names;  // Live regions and groups.
+  HashIndex cgroup_paths;  // Live cgroups.
+  HashIndex pool_keys;
+  HashIndex charge_ids;
+  HashIndex tombstone_ids;
+  StateScalars scalars;
+
+ private:
+  State(const State& other, int frozen);
+};
+
+}  // namespace dmem
+
+#endif  // CORE_STATE_H_
