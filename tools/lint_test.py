@@ -130,12 +130,9 @@ class WholeFileTest(unittest.TestCase):
         self.assertEqual(self.names('core/a.cc', HEAD + 'int x;'), ['last-line'])
 
     def test_an_exception_for_a_file_that_is_gone_is_found(self):
-        lint.LONGER_FILES['core/gone.cc'] = 'reason'
-        try:
-            self.assertEqual(len(lint.check_exceptions(['core/a.cc'])), 1)
-            self.assertEqual(lint.check_exceptions(['core/gone.cc']), [])
-        finally:
-            del lint.LONGER_FILES['core/gone.cc']
+        exceptions = [('length', 'core/gone.cc')]
+        self.assertEqual(len(lint.check_exceptions(['core/a.cc'], exceptions)), 1)
+        self.assertEqual(lint.check_exceptions(['core/gone.cc'], exceptions), [])
 
 
 class WithoutCommentsAndLiteralsTest(unittest.TestCase):
