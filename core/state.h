@@ -228,7 +228,8 @@ class State {
   StateScalars scalars;
 
  private:
-  State(const State& other, int frozen);
+  struct FrozenTag {};
+  State(const State& other, FrozenTag);
 };
 
 }  // namespace dmem

@@ -1,0 +1,142 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/state.h"
+
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/state_indexes.h"
+
+namespace dmem {
+
+State::State(SnapshotEpochs* epochs)
+    : regions(epochs),
+      cgroups(epochs),
+      pools(epochs),
+      charges(epochs),
+      items(epochs),
+      tombstones(epochs),
+      region_names(epochs),
+      cgroup_paths(epochs),
+      pool_keys(epochs),
+      charge_ids(epochs),
+      tombstone_ids(epochs) {}
+
+State::State(const State& other, FrozenTag)
+    : regions(other.regions.Frozen()),
+      cgroups(other.cgroups.Frozen()),
+      pools(other.pools.Frozen()),
+      charges(other.charges.Frozen()),
+      items(other.items.Frozen()),
+      tombstones(other.tombstones.Frozen()),
+      region_names(other.region_names.Frozen()),
+      cgroup_paths(other.cgroup_paths.Frozen()),
+      pool_keys(other.pool_keys.Frozen()),
+      charge_ids(other.charge_ids.Frozen()),
+      tombstone_ids(other.tombstone_ids.Frozen()),
+      scalars(other.scalars) {}
+
+State State::Frozen() const { return State(*this, FrozenTag()); }
+
+namespace {
+
+bool HasRegionName(const State& state, Index i, absl::string_view name) {
+  const RegionRecord& region = state.regions[i];
+  if (!region.is_gone) return region.name.view() == name;
+  return state.RegionName(i) == name;
+}
+
+// Compares from the last component to the first. Ancestors of a live cgroup are live.
+bool HasCgroupPath(const State& state, Index i, absl::string_view path) {
+  if (state.cgroups[i].is_dying) return state.CgroupName(i) == path;
+  for (; i != kRootCgroup; i = state.cgroups[i].parent) {
+    const absl::string_view name = state.cgroups[i].name.view();
+    if (path.size() <= name.size()) return false;
+    const size_t slash = path.size() - name.size() - 1;
+    if (path[slash] != '/' || path.substr(slash + 1) != name) return false;
+    path = path.substr(0, slash);
+  }
+  return path.empty();
+}
+
+}  // namespace
+
+Index State::FindRegion(absl::string_view name) const {
+  return region_names.Find(HashName(name), AccessTo<RegionAccess>(regions),
+                           [&](Index i) { return HasRegionName(*this, i, name); });
+}
+
+Index State::FindCgroup(absl::string_view path) const {
+  if (path == "/") return kRootCgroup;
+  return cgroup_paths.Find(HashName(path), AccessTo<CgroupAccess>(cgroups),
+                           [&](Index i) { return HasCgroupPath(*this, i, path); });
+}
+
+Index State::FindPool(Index cgroup, Index region) const {
+  return pool_keys.Find(HashPoolKey(cgroup, region), AccessTo<PoolAccess>(pools), [&](Index i) {
+    return pools[i].cgroup == cgroup && pools[i].region == region;
+  });
+}
+
+Index State::FindCharge(absl::string_view charge_id) const {
+  return charge_ids.Find(HashName(charge_id), AccessTo<IdAccess>(charges),
+                         [&](Index i) { return charges[i].id.view() == charge_id; });
+}
+
+Index State::FindTombstone(absl::string_view charge_id) const {
+  return tombstone_ids.Find(HashName(charge_id), AccessTo<IdAccess>(tombstones),
+                            [&](Index i) { return tombstones[i].id.view() == charge_id; });
+}
+
+std::string State::CgroupName(Index cgroup) const {
+  if (cgroups[cgroup].is_dying) return absl::StrCat("@", cgroups[cgroup].id);
+  return CgroupPath(cgroup);
+}
+
+std::string State::CgroupPath(Index cgroup) const {
+  if (cgroup == kRootCgroup) return "/";
+  size_t size = 0;
+  for (Index i = cgroup; i != kRootCgroup; i = cgroups[i].parent)
+    size += cgroups[i].name.view().size() + 1;
+  std::string path(size, '/');
+  for (Index i = cgroup; i != kRootCgroup; i = cgroups[i].parent) {
+    const absl::string_view name = cgroups[i].name.view();
+    size -= name.size() + 1;
+    name.copy(&path[size + 1], name.size());
+  }
+  return path;
+}
+
+std::string State::RegionName(Index region) const {
+  const RegionRecord& record = regions[region];
+  if (record.is_gone) return absl::StrCat(record.name.view(), "@", record.id);
+  return std::string(record.name.view());
+}
+
+int32_t State::EffectivePriority(Index cgroup) const {
+  for (Index i = cgroup; i != kNone; i = cgroups[i].parent) {
+    if (cgroups[i].has_priority) return cgroups[i].priority;
+  }
+  return 0;
+}
+
+bool State::IsBelow(Index cgroup, Index ancestor) const {
+  const uint8_t depth = cgroups[ancestor].depth;
+  while (cgroups[cgroup].depth > depth) {
+    cgroup = cgroups[cgroup].parent;
+    if (cgroup == ancestor) return true;
+  }
+  return false;
+}
+
+unsigned __int128 State::ByteMicroseconds(Index pool, int64_t time_us) const {
+  const PoolRecord& record = pools[pool];
+  const __int128 integral =
+      static_cast<__int128>(record.counter.usage.value()) * time_us - record.weighted_bytes;
+  DMEM_CHECK(integral >= 0);
+  return static_cast<unsigned __int128>(integral);
+}
+
+}  // namespace dmem

@@ -1,0 +1,65 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// How each table's records hang in their HashIndex. For State and the ledger's own files.
+
+#ifndef CORE_STATE_INDEXES_H_
+#define CORE_STATE_INDEXES_H_
+
+#include <cstdint>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/string_view.h"
+#include "core/state.h"
+
+namespace dmem {
+
+inline uint32_t HashName(absl::string_view name) {
+  return static_cast<uint32_t>(absl::HashOf(name));
+}
+inline uint32_t HashPoolKey(Index cgroup, Index region) {
+  return static_cast<uint32_t>(absl::HashOf(cgroup, region));
+}
+
+// `Table` is const for lookups.
+template <typename Table>
+struct RegionAccess {
+  Table& table;
+  uint32_t hash(Index i) const { return table[i].name_hash; }
+  Index next(Index i) const { return table[i].hash_next; }
+  void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
+};
+
+template <typename Table>
+struct CgroupAccess {
+  Table& table;
+  uint32_t hash(Index i) const { return table[i].path_hash; }
+  Index next(Index i) const { return table[i].hash_next; }
+  void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
+};
+
+template <typename Table>
+struct PoolAccess {
+  Table& table;
+  uint32_t hash(Index i) const { return HashPoolKey(table[i].cgroup, table[i].region); }
+  Index next(Index i) const { return table[i].hash_next; }
+  void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
+};
+
+// Charges and tombstones.
+template <typename Table>
+struct IdAccess {
+  Table& table;
+  uint32_t hash(Index i) const { return table[i].id_hash; }
+  Index next(Index i) const { return table[i].hash_next; }
+  void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
+};
+
+template <template <typename> class Access, typename Table>
+Access<Table> AccessTo(Table& table) {
+  return Access<Table>{table};
+}
+
+}  // namespace dmem
+
+#endif  // CORE_STATE_INDEXES_H_
