@@ -12,20 +12,72 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "core/byte_count.h"
 #include "core/commands.h"
 
 namespace dmem {
 
-// The facts of an error, beside its text. `reason` is a name of dmem.v1.ErrorReason.
+// The facts of an error, beside its text. `reason` is the name of a dmem.v1.ErrorReason; the
+// metadata is what errors.proto documents for it, numbers in decimal.
 struct ErrorFacts {
   std::string reason;
   std::vector<std::pair<std::string, std::string>> metadata;
 };
 
-// The facts that travel with `status`; an empty reason if it is not an error of dmemd.
+// The facts that travel with `status`; an empty reason if it carries none.
 ErrorFacts FactsOf(const absl::Status& status);
-// An error with facts. For the named functions here and in server/errors.h only.
-absl::Status MakeError(absl::StatusCode code, absl::string_view message, ErrorFacts facts);
+// An error with facts. For the named functions of this file and of other layers' error files only.
+absl::Status MakeError(absl::StatusCode code, absl::string_view message, const ErrorFacts& facts);
+
+// INVALID_ARGUMENT
+absl::Status CreatedAtInFuture(absl::string_view charge_id, absl::Time created_at, absl::Time now);
+
+// NOT_FOUND
+absl::Status RegionNotFound(absl::string_view name);
+absl::Status GroupNotFound(absl::string_view name);
+absl::Status CgroupNotFound(absl::string_view path);
+absl::Status ImplicitCgroupsOff(absl::string_view path);
+absl::Status ImplicitCgroupsBelowExplicitOnly(absl::string_view path);
+absl::Status ParentGroupNotFound(absl::string_view name, absl::string_view parent);
+absl::Status ParentCgroupNotFound(absl::string_view path, absl::string_view parent);
+absl::Status ChargeNotFound(absl::string_view charge_id);
+absl::Status ItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
+                          absl::string_view region);
+
+// ALREADY_EXISTS
+absl::Status ChargeIdInUse(absl::string_view charge_id);
+absl::Status CgroupExists(absl::string_view path);
+
+// RESOURCE_EXHAUSTED
+enum class RefusalKind { kMax, kCapacity, kOverflow };
+// A counter refused `bytes` for `cgroup` in `region`.
+absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::string_view region,
+                              ByteCount bytes, const CounterRefusal& refusal);
+absl::Status TooMany(absl::string_view objects, uint64_t bound);
+
+// FAILED_PRECONDITION
+absl::Status AlreadyReleased(absl::string_view charge_id);
+absl::Status IdTooOld(absl::string_view charge_id, absl::Time created_at, absl::Time covered_since);
+absl::Status RegionCordoned(absl::string_view region);
+absl::Status RegionGone(absl::string_view region);
+absl::Status RegionIsGroup(absl::string_view name);
+absl::Status GroupIsRegion(absl::string_view name);
+absl::Status CgroupDying(absl::string_view cgroup);
+absl::Status CgroupHasChildren(absl::string_view path, uint32_t children);
+absl::Status MaxBelowUsage(absl::string_view cgroup, absl::string_view region, ByteCount max,
+                           ByteCount usage);
+absl::Status GroupNotEmpty(absl::string_view name, uint32_t members);
+absl::Status GroupCycle(absl::string_view name, absl::string_view parent);
+absl::Status GroupTooDeep(absl::string_view name, absl::string_view parent, int depth_max);
+absl::Status HasCharges(absl::string_view name, uint64_t items);
+
+// ABORTED
+absl::Status StaleIncarnation(absl::string_view region, uint64_t given, uint64_t current);
+absl::Status IncarnationMismatch(absl::string_view region, uint64_t given, uint64_t current);
+absl::Status EtagMismatch(absl::string_view cgroup, absl::string_view region, uint64_t given,
+                          uint64_t current);
+absl::Status ExpectedBytesMismatch(absl::string_view charge_id, absl::string_view cgroup,
+                                   absl::string_view region, ByteCount expected, ByteCount current);
 
 }  // namespace dmem
 
