@@ -1,0 +1,156 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/store/memory_store.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+
+namespace dmem::server {
+
+absl::StatusOr<RecoveredLog> MemoryStore::Recover(RecoveryVisitor& visitor) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (recover_called_) return absl::FailedPreconditionError("Recover was called before");
+    recover_called_ = true;
+  }
+  RecoveredLog result;
+  {
+    const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
+    absl::Status status;
+    for (const auto& [key, value] : medium_->objects_) {
+      status = visitor.OnObject(key, value);
+      if (!status.ok()) return status;
+    }
+    status = visitor.OnCheckpoint(medium_->checkpoint_sequence_, medium_->summary_);
+    if (!status.ok()) return status;
+    for (const auto& [first, rest] : medium_->records_) {
+      status = visitor.OnRecord({first, rest.first}, rest.second);
+      if (!status.ok()) return status;
+    }
+    result.epoch = ++medium_->epoch_;
+    result.last_sequence = medium_->last_sequence_;
+  }
+  const std::lock_guard<std::mutex> lock(mutex_);
+  recovered_ = true;
+  return result;
+}
+
+absl::Status MemoryStore::Append(uint64_t epoch, SequenceRange range, absl::string_view record) {
+  Pass(append_gate_);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  absl::Status status = CheckUsable();
+  if (!status.ok()) return status;
+  const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
+  if (epoch != medium_->epoch_) {
+    return absl::AbortedError(absl::StrCat("append in epoch ", epoch,
+                                           " refused: the store is in epoch ", medium_->epoch_));
+  }
+  if (range.first < 1 || range.last < range.first) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sequences ", range.first, " to ", range.last, " are not a range"));
+  }
+  if (record.size() > kMaxRecordBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a record of ", record.size(), " bytes is larger than ", kMaxRecordBytes));
+  }
+  if (range.first != medium_->last_sequence_ + 1) {
+    return absl::FailedPreconditionError(absl::StrCat("a record from sequence ", range.first,
+                                                      " refused: the next is ",
+                                                      medium_->last_sequence_ + 1));
+  }
+  if (append_error_.ok() || append_loss_ == Loss::kKept) {
+    medium_->records_.emplace(range.first, std::make_pair(range.last, std::string(record)));
+    medium_->last_sequence_ = range.last;
+  }
+  failure_ = append_error_;
+  return append_error_;
+}
+
+absl::Status MemoryStore::Checkpoint(const CheckpointDelta& delta) {
+  Pass(checkpoint_gate_);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  absl::Status status = CheckUsable();
+  if (!status.ok()) return status;
+  const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
+  if (delta.sequence < medium_->checkpoint_sequence_ || delta.sequence > medium_->last_sequence_) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "a checkpoint at sequence ", delta.sequence, " refused: the last one is at ",
+        medium_->checkpoint_sequence_, " and the log ends at ", medium_->last_sequence_));
+  }
+  if (delta.replace_all && !delta.deletes.empty()) {
+    return absl::InvalidArgumentError("a checkpoint that replaces all objects deletes none");
+  }
+  std::set<absl::string_view> keys;
+  for (const StoredObject& object : delta.puts) keys.insert(object.key);
+  for (const std::string& key : delta.deletes) keys.insert(key);
+  if (keys.size() != delta.puts.size() + delta.deletes.size()) {
+    return absl::InvalidArgumentError("a checkpoint has the same object twice");
+  }
+  if (!checkpoint_error_.ok()) {
+    failure_ = checkpoint_error_;
+    return checkpoint_error_;
+  }
+  if (delta.replace_all) medium_->objects_.clear();
+  for (const std::string& key : delta.deletes) medium_->objects_.erase(key);
+  for (const StoredObject& object : delta.puts) medium_->objects_[object.key] = object.value;
+  medium_->checkpoint_sequence_ = delta.sequence;
+  medium_->summary_ = delta.summary;
+  medium_->records_.erase(medium_->records_.begin(), medium_->records_.upper_bound(delta.sequence));
+  return absl::OkStatus();
+}
+
+void MemoryStore::FailNextAppend(absl::Status error, Loss loss) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  append_error_ = std::move(error);
+  append_loss_ = loss;
+}
+
+void MemoryStore::FailNextCheckpoint(absl::Status error) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  checkpoint_error_ = std::move(error);
+}
+
+void MemoryStore::BlockAppends() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  append_gate_.closed = true;
+}
+
+void MemoryStore::BlockCheckpoints() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  checkpoint_gate_.closed = true;
+}
+
+void MemoryStore::ReleaseAll() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  append_gate_.closed = false;
+  checkpoint_gate_.closed = false;
+  changed_.notify_all();
+}
+
+void MemoryStore::WaitForBlockedAppend() { WaitForBlocked(append_gate_); }
+
+void MemoryStore::WaitForBlockedCheckpoint() { WaitForBlocked(checkpoint_gate_); }
+
+void MemoryStore::Pass(Gate& gate) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  ++gate.waiting;
+  changed_.notify_all();
+  changed_.wait(lock, [&gate] { return !gate.closed; });
+  --gate.waiting;
+}
+
+void MemoryStore::WaitForBlocked(const Gate& gate) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [&gate] { return gate.closed && gate.waiting > 0; });
+}
+
+absl::Status MemoryStore::CheckUsable() {
+  if (!recovered_) return absl::FailedPreconditionError("the store is not recovered");
+  if (failure_.ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the store has failed and must be recovered: ", failure_.message()));
+}
+
+}  // namespace dmem::server
