@@ -8,7 +8,6 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
-#include <random>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -52,10 +51,7 @@ absl::StatusOr<Totals> Replay(const Flags& flags, const ReplayOptions& options,
 }
 
 // Told apart from other runs against the same server, whose ids may be live or spent.
-std::string NewRun() {
-  std::random_device random;
-  return absl::StrFormat("%08x%08x", random(), random());
-}
+std::string NewRun() { return absl::StrFormat("%x-%x", absl::ToUnixNanos(absl::Now()), getpid()); }
 
 int Run(const Flags& flags) {
   const bool terminal = isatty(STDERR_FILENO) == 1;
