@@ -102,10 +102,10 @@ int Main(int argc, char** argv) {
   app.add_option("-o,--output", flags.output, "json or text")
       ->check(CLI::IsMember({"json", "text"}))
       ->capture_default_str();
-  app.add_option("--progress", flags.progress,
-                 "show progress on stderr: auto (on a terminal), always, never")
-      ->expected(0, 1)
-      ->default_str("always")
+  app.add_flag(
+         "--progress{always}", flags.progress,
+         "show progress on stderr: --progress=auto (the default: on a terminal), always (also "
+         "when no value is given), never")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   nodes->needs(pods);
   pods->needs(nodes);
