@@ -74,6 +74,7 @@ struct ChargeCommand {
   absl::Time time;
   absl::string_view charge_id;
   absl::Time created_at;
+  bool is_fresh_id = false;  // Made by the server just now, so that nobody can have sent it before.
   absl::Span<const ChargeItemSpec> items;  // No {cgroup, region} twice.
   Mode mode = Mode::kStrict;
   absl::string_view owner_kind, owner_namespace, owner_name, owner_uid, owner_container;

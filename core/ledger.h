@@ -8,12 +8,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "core/charge_walk.h"
 #include "core/commands.h"
 #include "core/cow_table.h"
+#include "core/stable_hash.h"
 #include "core/state.h"
+#include "core/state_editor.h"
 
 namespace dmem {
 
@@ -67,8 +73,67 @@ class Ledger {
 
  private:
   friend class StateRestorer;  // core/state_codec.h
+
+  StateEditor editor() { return StateEditor(&state_, &epochs_); }
+  // Ends a command that changed something: counts it, sets the clock, forgets ids that nobody may
+  // send any more.
+  void Commit(absl::Time time);
+  uint64_t next_sequence() const { return state_.scalars.sequence + 1; }
+
+  // How many objects a command would add, to be held against the bounds. Objects that two items of
+  // a command would share are counted for each: near a bound, a gang may be refused a little early.
+  struct Additions {
+    uint64_t cgroups = 0, pools = 0, charges = 0, items = 0;
+    void Add(const Additions& other) {
+      cgroups += other.cgroups;
+      pools += other.pools;
+      charges += other.charges;
+      items += other.items;
+    }
+  };
+  absl::Status CheckBounds(const Additions& additions) const;
+  // The cgroup that a path names or, if it may be made implicitly, its nearest ancestor that
+  // exists.
+  struct NearestCgroup {
+    Index cgroup = kNone;
+    uint64_t missing = 0;  // Levels to be made below it.
+  };
+  // Errors: CGROUP_NOT_FOUND, CGROUP_DYING.
+  absl::StatusOr<NearestCgroup> ResolveCgroup(absl::string_view path) const;
+  Additions MissingFor(const NearestCgroup& nearest, const WalkItem& walk) const;
+  // Makes `path` and its ancestors, as far as they are missing, implicit.
+  Index EnsureCgroup(absl::string_view path);
+
+  // ledger_regions.cc
+  absl::StatusOr<Index> FindParentGroup(absl::string_view name, absl::string_view parent) const;
+  absl::Status CheckRegionBounds(Index region, Index parent) const;
+  // Returns whether anything differed.
+  bool UpdateRegion(Index region, Index parent, const RegisterCommand& command);
+  Dropped DropItems(Index region, absl::Time time);
+
+  // ledger_charges.cc
+  struct ResizeStep;
+  absl::StatusOr<Index> CheckChargeId(const ChargeCommand& command,
+                                      const Hash128& fingerprint) const;
+  absl::StatusOr<Index> ResolveChargeItem(const ChargeItemSpec& item, WalkItem* walk,
+                                          Additions* additions) const;
+  Index ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
+                    const Hash128& fingerprint);
+  void CountRefusal(const ChargeWalk& walk, absl::Time time);
+  void CountObserved(const ChargeWalk& walk);
+  absl::StatusOr<ResizeStep> ResolveResizeItem(const ResizeItemSpec& spec) const;
+  absl::Status CheckMayGrow(const ResizeStep& step) const;
+  void ApplyResize(absl::Span<const ResizeStep> steps, absl::Time time);
+
+  // ledger_limits.cc
+  struct ResolvedLimits;
+  absl::StatusOr<ResolvedLimits> ResolveLimits(const LimitsUpdate& update, bool apply_below_usage,
+                                               Additions* additions) const;
+  void ApplyLimits(absl::Span<const ResolvedLimits> all, absl::Time time);
+
   SnapshotEpochs epochs_;
   State state_;
+  std::string scratch_;  // For the encoding that a fingerprint is made of.
 };
 
 }  // namespace dmem

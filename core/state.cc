@@ -131,6 +131,14 @@ bool State::IsBelow(Index cgroup, Index ancestor) const {
   return false;
 }
 
+Index State::NextInSubtree(Index pool, Index root) const {
+  if (pools[pool].first_child != kNone) return pools[pool].first_child;
+  for (; pool != root; pool = pools[pool].counter.parent) {
+    if (pools[pool].next_sibling != kNone) return pools[pool].next_sibling;
+  }
+  return kNone;
+}
+
 unsigned __int128 State::ByteMicroseconds(Index pool, int64_t time_us) const {
   const PoolRecord& record = pools[pool];
   const __int128 integral =

@@ -179,6 +179,10 @@ struct StateScalars {
 };
 
 inline constexpr Index kRootCgroup = 0;
+// Groups above a region.
+inline constexpr int kGroupDepthMax = 8;
+// How far a charge's created_at may be ahead of the command's time.
+inline constexpr int64_t kClockSkewMaxUs = 60 * int64_t{1000000};
 
 // The tables. Only the Ledger changes one; everything that reads (protection, eviction, listings,
 // checkpoints, the audit) works on a const State, be it the ledger's own or a snapshot.
@@ -211,6 +215,9 @@ class State {
   int32_t EffectivePriority(Index cgroup) const;
   // Whether `ancestor` is a proper ancestor of `cgroup`.
   bool IsBelow(Index cgroup, Index ancestor) const;
+  // The pool after `pool` in the subtree of `root` (parents before children), or kNone after the
+  // last.
+  Index NextInSubtree(Index pool, Index root) const;
   // Bytes × microseconds that the pool has used up to `time_us`, from when it was made.
   unsigned __int128 ByteMicroseconds(Index pool, int64_t time_us) const;
 

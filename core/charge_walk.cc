@@ -1,0 +1,163 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/charge_walk.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/errors.h"
+
+namespace dmem {
+namespace {
+
+// Calls `visit(pool)` for each counter of the item's walk, in order, until it returns false.
+// Returns whether it got to the end.
+template <typename Visit>
+bool ForEachCounter(const State& state, const WalkItem& item, const Visit& visit) {
+  for (const Index start : item.starts) {
+    for (Index pool = start; pool != kNone; pool = state.pools[pool].counter.parent) {
+      if (!visit(pool)) return false;
+    }
+  }
+  return true;
+}
+
+bool IsOnWalk(const State& state, const WalkItem& item, Index pool) {
+  return !ForEachCounter(state, item, [pool](Index p) { return p != pool; });
+}
+
+// The largest charge to the item's cgroup and region that every enforced counter, and
+// `as_enforced`, would grant.
+ByteCount LargestGrantable(const State& state, const WalkItem& item, Index as_enforced) {
+  ByteCount largest = kUnlimited;
+  ForEachCounter(state, item, [&](Index pool) {
+    const PoolRecord& record = state.pools[pool];
+    const bool holds = !record.is_observed || pool == as_enforced;
+    const ByteCount max = holds ? record.counter.max : kUnlimited;
+    largest = Min(largest, max.MinusOrZero(record.counter.usage));
+    return true;
+  });
+  return largest;
+}
+
+// usage + requested - max, where that is positive.
+ByteCount ShortBy(ByteCount usage, ByteCount requested, ByteCount max) {
+  if (requested <= max) return usage.MinusOrZero(max.MinusOrZero(requested));
+  return usage.PlusSaturating(requested.MinusOrZero(max));
+}
+
+}  // namespace
+
+void FindStarts(const State& state, Index cgroup, Index region, WalkItem* item) {
+  item->starts.clear();
+  for (Index level = region; level != kNone; level = state.regions[level].parent) {
+    Index at = cgroup;
+    Index pool = state.FindPool(at, level);
+    while (pool == kNone) {
+      at = state.cgroups[at].parent;  // The root has a pool everywhere.
+      pool = state.FindPool(at, level);
+    }
+    item->starts.push_back(pool);
+    if (at != cgroup) continue;
+    // A pool knows its counterparts in the groups.
+    for (pool = state.pools[pool].group_pool; pool != kNone; pool = state.pools[pool].group_pool) {
+      item->starts.push_back(pool);
+    }
+    return;
+  }
+}
+
+void ChargeWalk::Shrink(const WalkItem& item, ByteCount bytes) {
+  has_pending_ = true;
+  ForEachCounter(state_, item, [&](Index pool) {
+    ByteCount& removed = pending_[pool].removed;
+    removed = removed.PlusSaturating(bytes);
+    return true;
+  });
+}
+
+ByteCount ChargeWalk::UsageOf(Index pool) const {
+  const ByteCount usage = state_.pools[pool].counter.usage;
+  if (!has_pending_) return usage;
+  const auto it = pending_.find(pool);
+  if (it == pending_.end()) return usage;
+  // Shrinks come first, and are of bytes that the counter has.
+  return usage.MinusOrZero(it->second.removed).PlusSaturating(it->second.added);
+}
+
+absl::Status ChargeWalk::Check(absl::Span<const WalkItem> items) {
+  if (items.size() > 1) has_pending_ = true;
+  for (size_t i = 0; i < items.size(); ++i) {
+    const absl::Status status = CheckItem(items, i);
+    if (!status.ok()) return status;
+    if (items.size() == 1) return status;
+    ForEachCounter(state_, items[i], [&](Index pool) {
+      ByteCount& added = pending_[pool].added;
+      added = added.PlusSaturating(items[i].bytes);
+      return true;
+    });
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
+  const WalkItem& item = items[i];
+  if (item.bytes.is_zero()) return absl::OkStatus();
+  RefusalKind kind = RefusalKind::kMax;
+  ForEachCounter(state_, item, [&](Index pool) {
+    const PoolRecord& record = state_.pools[pool];
+    const absl::optional<ByteCount> sum = UsageOf(pool).Plus(item.bytes);
+    if (sum.has_value() && (*sum <= record.counter.max || force_)) return true;
+    if (sum.has_value() && record.is_observed) {
+      NoteObserved(pool, static_cast<uint32_t>(i));
+      return true;
+    }
+    const bool is_region_root =
+        record.counter.parent == kNone && !state_.regions[record.region].is_group;
+    kind = !sum.has_value() ? RefusalKind::kOverflow
+           : is_region_root ? RefusalKind::kCapacity
+                            : RefusalKind::kMax;
+    refusing_pool_ = pool;
+    return false;
+  });
+  if (refusing_pool_ == kNone) return absl::OkStatus();
+  return RefusedByCounter(kind, item.cgroup, item.region, item.bytes,
+                          Describe(items, i, refusing_pool_));
+}
+
+void ChargeWalk::NoteObserved(Index pool, uint32_t item) {
+  const auto is_noted = [pool](const std::pair<Index, uint32_t>& note) {
+    return note.first == pool;
+  };
+  if (std::none_of(observed_.begin(), observed_.end(), is_noted))
+    observed_.emplace_back(pool, item);
+}
+
+CounterRefusal ChargeWalk::Describe(absl::Span<const WalkItem> items, size_t i, Index pool) const {
+  const PoolRecord& record = state_.pools[pool];
+  CounterRefusal refusal;
+  refusal.cgroup = state_.CgroupName(record.cgroup);
+  refusal.region = state_.RegionName(record.region);
+  refusal.item = items[i].index;
+  refusal.usage = record.counter.usage;
+  refusal.max = record.counter.max;
+  for (const WalkItem& item : items) {
+    if (IsOnWalk(state_, item, pool))
+      refusal.requested = refusal.requested.PlusSaturating(item.bytes);
+  }
+  ByteCount usage = refusal.usage;
+  const auto it = pending_.find(pool);
+  if (it != pending_.end()) usage = usage.MinusOrZero(it->second.removed);
+  refusal.short_by = ShortBy(usage, refusal.requested, refusal.max);
+  refusal.largest_grantable = LargestGrantable(state_, items[i], pool);
+  return refusal;
+}
+
+std::vector<CounterRefusal> ChargeWalk::DescribeObserved(absl::Span<const WalkItem> items) const {
+  std::vector<CounterRefusal> all;
+  for (const auto& [pool, item] : observed_) all.push_back(Describe(items, item, pool));
+  return all;
+}
+
+}  // namespace dmem

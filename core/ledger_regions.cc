@@ -1,0 +1,228 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The ledger's commands on regions and groups. Rule R12.
+
+#include <algorithm>
+#include <tuple>
+
+#include "core/check.h"
+#include "core/details.h"
+#include "core/errors.h"
+#include "core/ledger.h"
+
+namespace dmem {
+namespace {
+
+// Groups from `group` up to the top.
+int GroupsFrom(const State& state, Index group) {
+  int count = 0;
+  for (; group != kNone; group = state.regions[group].parent) ++count;
+  return count;
+}
+
+// The longest chain of groups that ends, upwards, in `group`.
+int GroupsBelow(const State& state, Index group) {
+  int deepest = 1;
+  for (Index i = state.scalars.first_region; i != kNone; i = state.regions[i].next) {
+    if (!state.regions[i].is_group) continue;
+    int count = 1;
+    Index up = i;
+    while (up != kNone && up != group) {
+      up = state.regions[up].parent;
+      ++count;
+    }
+    if (up == group) deepest = std::max(deepest, count);
+  }
+  return deepest;
+}
+
+bool IsAtOrBelow(const State& state, Index group, Index ancestor) {
+  while (group != kNone && group != ancestor) group = state.regions[group].parent;
+  return group == ancestor;
+}
+
+}  // namespace
+
+absl::StatusOr<Index> Ledger::FindParentGroup(absl::string_view name,
+                                              absl::string_view parent) const {
+  if (parent.empty()) return kNone;
+  const Index group = state_.FindRegion(parent);
+  if (group == kNone) return ParentGroupNotFound(name, parent);
+  if (!state_.regions[group].is_group) return GroupIsRegion(parent);
+  return group;
+}
+
+absl::Status Ledger::CheckRegionBounds(Index region, Index parent) const {
+  const StateScalars& s = state_.scalars;
+  Additions additions;
+  if (region == kNone) {
+    if (s.regions + s.groups >= s.settings.regions_max)
+      return TooMany("regions and groups", s.settings.regions_max);
+    additions.pools = 1;
+  } else if (parent != kNone && parent != state_.regions[region].parent) {
+    // Each pool of the region may need one in every group above.
+    uint64_t pools = 0;
+    const Index root = state_.regions[region].root_pool;
+    for (Index pool = root; pool != kNone; pool = state_.NextInSubtree(pool, root)) ++pools;
+    additions.pools = pools * static_cast<uint64_t>(GroupsFrom(state_, parent));
+  }
+  return CheckBounds(additions);
+}
+
+absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) {
+  Index region = state_.FindRegion(command.name);
+  if (region != kNone && state_.regions[region].is_group) return RegionIsGroup(command.name);
+  const absl::StatusOr<Index> parent = FindParentGroup(command.name, command.parent);
+  if (!parent.ok()) return parent.status();
+  RegisterResult result;
+  result.created = region == kNone;
+  bool is_newer = false;
+  if (!result.created) {
+    const RegionRecord& record = state_.regions[region];
+    is_newer = command.incarnation > record.incarnation;
+    if (command.incarnation < record.incarnation) {
+      return StaleIncarnation(command.name, command.incarnation, record.incarnation);
+    }
+    if (*parent != record.parent && record.live_items > 0 && !is_newer) {
+      return HasCharges(command.name, record.live_items);
+    }
+  }
+  if (absl::Status status = CheckRegionBounds(region, *parent); !status.ok()) return status;
+
+  if (result.created) {
+    region = editor().AddRegion(state_.scalars.next_region_id++, command.name, /*is_group=*/false);
+    state_.regions.Mutable(region).is_cordoned = command.cordoned;
+  }
+  if (is_newer) result.dropped = DropItems(region, command.time);
+  const bool is_changed = UpdateRegion(region, *parent, command);
+  if (result.created || is_changed) Commit(command.time);
+  result.region = region;
+  return result;
+}
+
+bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& command) {
+  const ByteCount grantable =
+      command.grantable.value_or(command.capacity.MinusOrZero(command.reserved));
+  const std::string attributes =
+      EncodeRegionAttributes({command.node, command.model, command.uuid, command.pci});
+  const RegionRecord& old = state_.regions[region];
+  if (old.capacity == command.capacity && old.reserved == command.reserved &&
+      old.grantable == grantable && old.grantable_is_explicit == command.grantable.has_value() &&
+      old.incarnation == command.incarnation && old.parent == parent &&
+      old.attributes.view() == attributes) {
+    return false;
+  }
+  editor().SetRegionParent(region, parent);
+  editor().SetAttributes(region, attributes);
+  RegionRecord& record = state_.regions.Mutable(region);
+  record.capacity = command.capacity;
+  record.reserved = command.reserved;
+  record.grantable = grantable;
+  record.grantable_is_explicit = command.grantable.has_value();
+  record.incarnation = command.incarnation;
+  // What the region may grant in all is the max of its root pool (R2).
+  state_.pools.Mutable(record.root_pool).counter.max = grantable;
+  return true;
+}
+
+Dropped Ledger::DropItems(Index region, absl::Time time) {
+  std::vector<Index> items;
+  const Index root = state_.regions[region].root_pool;
+  for (Index pool = root; pool != kNone; pool = state_.NextInSubtree(pool, root)) {
+    for (Index i = state_.pools[pool].first_item; i != kNone; i = state_.items[i].next_in_pool)
+      items.push_back(i);
+  }
+  // In an order that does not depend on how the records lie.
+  const auto key = [this](Index item) {
+    return std::make_tuple(state_.charges[state_.items[item].charge].granted_sequence,
+                           state_.cgroups[state_.pools[state_.items[item].pool].cgroup].id);
+  };
+  std::sort(items.begin(), items.end(), [&key](Index a, Index b) { return key(a) < key(b); });
+
+  Dropped dropped;
+  dropped.count = items.size();
+  for (const Index i : items) {
+    DroppedItem report;
+    const bool is_listed = dropped.items.size() < Dropped::kListed;
+    if (is_listed) {
+      const ItemRecord& item = state_.items[i];
+      report.charge_id = std::string(state_.charges[item.charge].id.view());
+      report.cgroup = state_.CgroupName(state_.pools[item.pool].cgroup);
+      report.region = state_.RegionName(region);
+      report.bytes = item.bytes;
+    }
+    report.charge_ended = editor().DropItem(i, absl::ToUnixMicros(time), &dropped.freed_cgroups);
+    if (is_listed) dropped.items.push_back(std::move(report));
+  }
+  std::sort(dropped.freed_cgroups.begin(), dropped.freed_cgroups.end());
+  return dropped;
+}
+
+absl::StatusOr<UnregisterResult> Ledger::Unregister(const UnregisterCommand& command) {
+  const Index region = state_.FindRegion(command.name);
+  if (region == kNone) return RegionNotFound(command.name);
+  if (state_.regions[region].is_group) return RegionIsGroup(command.name);
+  if (state_.regions[region].is_gone && !command.force) return RegionGone(command.name);
+  UnregisterResult result;
+  result.id = state_.regions[region].id;
+  if (command.force) result.dropped = DropItems(region, command.time);
+  result.removed = state_.regions[region].live_items == 0;
+  if (result.removed) {
+    editor().RemoveRegion(region);
+  } else {
+    editor().MarkGone(region);
+  }
+  Commit(command.time);
+  return result;
+}
+
+absl::Status Ledger::Cordon(const CordonCommand& command) {
+  const Index region = state_.FindRegion(command.name);
+  if (region == kNone) return RegionNotFound(command.name);
+  if (state_.regions[region].is_group) return RegionIsGroup(command.name);
+  if (state_.regions[region].is_gone) return RegionGone(command.name);
+  if (state_.regions[region].is_cordoned == command.cordoned) return absl::OkStatus();
+  state_.regions.Mutable(region).is_cordoned = command.cordoned;
+  Commit(command.time);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Ledger::RegisterGroup(const RegisterGroupCommand& command) {
+  Index group = state_.FindRegion(command.name);
+  if (group != kNone && !state_.regions[group].is_group) return GroupIsRegion(command.name);
+  const bool created = group == kNone;
+  if (created && command.parent == command.name) return GroupCycle(command.name, command.parent);
+  const absl::StatusOr<Index> parent = FindParentGroup(command.name, command.parent);
+  if (!parent.ok()) return parent.status();
+  if (!created && *parent != kNone && IsAtOrBelow(state_, *parent, group)) {
+    return GroupCycle(command.name, command.parent);
+  }
+  const int below = created ? 1 : GroupsBelow(state_, group);
+  if (GroupsFrom(state_, *parent) + below > kGroupDepthMax) {
+    return GroupTooDeep(command.name, command.parent, kGroupDepthMax);
+  }
+  if (!created && *parent != state_.regions[group].parent && state_.regions[group].live_items > 0) {
+    return HasCharges(command.name, state_.regions[group].live_items);
+  }
+  if (absl::Status status = CheckRegionBounds(group, *parent); !status.ok()) return status;
+  if (!created && *parent == state_.regions[group].parent) return false;
+  if (created)
+    group = editor().AddRegion(state_.scalars.next_region_id++, command.name, /*is_group=*/true);
+  editor().SetRegionParent(group, *parent);
+  Commit(command.time);
+  return created;
+}
+
+absl::Status Ledger::UnregisterGroup(const UnregisterGroupCommand& command) {
+  const Index group = state_.FindRegion(command.name);
+  if (group == kNone) return GroupNotFound(command.name);
+  if (!state_.regions[group].is_group) return GroupIsRegion(command.name);
+  if (state_.regions[group].members > 0)
+    return GroupNotEmpty(command.name, state_.regions[group].members);
+  editor().RemoveRegion(group);
+  Commit(command.time);
+  return absl::OkStatus();
+}
+
+}  // namespace dmem

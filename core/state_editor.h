@@ -1,0 +1,119 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// StateEditor: changes records, keeping lists, indices, counts and claims in step.
+
+#ifndef CORE_STATE_EDITOR_H_
+#define CORE_STATE_EDITOR_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "core/blob.h"
+#include "core/byte_count.h"
+#include "core/cow_table.h"
+#include "core/state.h"
+
+namespace dmem {
+
+// The structural steps of which the ledger's commands are made. Decides nothing and refuses
+// nothing: what is asked must be possible.
+//
+// References into the tables are invalid after a call.
+class StateEditor {
+ public:
+  StateEditor(State* state, SnapshotEpochs* epochs) : state_(*state), epochs_(epochs) {}
+
+  // ---- Regions and groups ----
+
+  // Adds it last in order, with its root pool, and without a parent. `id` comes from the caller so
+  // that recovery can use it too.
+  Index AddRegion(uint64_t id, absl::string_view name, bool is_group);
+  // Moves it under another group (kNone: none) and links its pools to that group's. REQUIRES: no
+  // items in it.
+  void SetRegionParent(Index region, Index parent);
+  // From now on it is "NAME@ID".
+  void MarkGone(Index region);
+  // Removes it with all its pools; implicit cgroups that had only these go too.
+  // REQUIRES: no items and, for a group, no members.
+  void RemoveRegion(Index region);
+  void SetAttributes(Index region, absl::string_view encoded);
+
+  // ---- Cgroups ----
+
+  // Adds a live cgroup below `parent`.
+  Index AddCgroup(uint64_t id, Index parent, absl::string_view name, bool implicit);
+  // From now on it is "@ID", and all its limits are defaults. `sequence`: of the change.
+  void MarkDying(Index cgroup, uint64_t sequence);
+  // Removes `cgroup` if nothing keeps it (dying, or implicit without limits; no items, no
+  // children), then so its parent, and so on up. Adds the ids of dying ones to `freed`.
+  void Collect(Index cgroup, std::vector<uint64_t>* freed);
+  // Removes it whatever it is. REQUIRES: no items and no children.
+  void RemoveCgroup(Index cgroup);
+
+  // ---- Pools ----
+
+  // The pool, made with its ancestors and its groups' if it was missing.
+  Index EnsurePool(Index cgroup, Index region);
+  // Sets limits and brings the parent's claims up to date.
+  void SetLimits(Index pool, ByteCount min, ByteCount low, ByteCount max, bool observed,
+                 uint64_t sequence);
+  // Adds to, or takes off, a region's pool, its ancestors, and the same in its groups.
+  void AddUsage(Index pool, ByteCount bytes, int64_t time_us) {
+    ChangeUsage(pool, bytes, true, time_us);
+  }
+  void SubtractUsage(Index pool, ByteCount bytes, int64_t time_us) {
+    ChangeUsage(pool, bytes, false, time_us);
+  }
+
+  // ---- Charges ----
+
+  Index AddCharge(absl::string_view id);
+  // Adds an item after `last_item` of the charge (kNone: it is the first), without usage.
+  Index AddItem(Index charge, Index last_item, Index pool, ByteCount bytes);
+  // Removes an item with its usage from everywhere but its charge's count. What that leaves empty
+  // is not removed.
+  void RemoveItem(Index item, int64_t time_us);
+  // Removes a charge and its items; a region that is GONE goes with its last item, and dying or
+  // implicit cgroups with theirs. Its id becomes a tombstone.
+  void ReleaseCharge(Index charge, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
+  // Removes one item; the charge too if it was the last (returns true), else the charge is PARTIAL.
+  // A GONE region is left in place, also when empty.
+  bool DropItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
+
+  // ---- Tombstones ----
+
+  // Adds a tombstone that covers `covers_until_us`. Takes over `id`.
+  void AddTombstone(Blob id, uint64_t serial, int64_t covers_until_us, bool skewed);
+  // The spent id of a charge created at `created_at_us`, or never seen (nullopt).
+  void Spend(Blob id, absl::optional<int64_t> created_at_us, int64_t time_us);
+  // Drops the oldest tombstones until at most `count_max` are left, and up to `steps` of those that
+  // cover nothing after `expired_us`.
+  void DropTombstones(uint64_t count_max, int64_t expired_us, int steps);
+
+ private:
+  void AddRegionToIndex(Index region);
+  void RemoveRegionFromIndex(Index region);
+  void AddCgroupToIndex(Index cgroup);
+  void RemoveCgroupFromIndex(Index cgroup);
+  void RemovePool(Index pool);
+  void ChangeUsage(Index pool, ByteCount bytes, bool add, int64_t time_us);
+  void ChangeCounter(Index pool, ByteCount bytes, bool add, __int128 weighted);
+  // Brings the claims that `pool` has at its parent from `old_min`, `old_low` to what its counter
+  // says.
+  void UpdateClaims(Index pool, ByteCount old_min, ByteCount old_low);
+  void CountItem(Index pool, bool add);
+  void UnlinkItemFromCharge(Index item);
+  bool HasLimits(Index cgroup) const;
+  Index OldestTombstone() const;
+  void DropOldestTombstone(Index oldest);
+
+  State& state_;
+  SnapshotEpochs* epochs_;
+};
+
+}  // namespace dmem
+
+#endif  // CORE_STATE_EDITOR_H_

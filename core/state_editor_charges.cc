@@ -1,0 +1,175 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The part of StateEditor that is about charges and spent ids.
+
+#include <algorithm>
+
+#include "core/free_list.h"
+#include "core/state_editor.h"
+#include "core/state_indexes.h"
+
+namespace dmem {
+Index StateEditor::AddCharge(absl::string_view id) {
+  StateScalars& s = state_.scalars;
+  const Index i = TakeRecord(state_.charges, s.free_charge, &ChargeRecord::hash_next);
+  ChargeRecord& charge = state_.charges.Mutable(i);
+  charge.id = Blob::Make(id);
+  charge.id_hash = HashName(id);
+  state_.charge_ids.Insert(charge.id_hash, i, AccessTo<IdAccess>(state_.charges));
+  ++s.charges;
+  return i;
+}
+
+Index StateEditor::AddItem(Index charge, Index last_item, Index pool, ByteCount bytes) {
+  StateScalars& s = state_.scalars;
+  const Index i = TakeRecord(state_.items, s.free_item, &ItemRecord::next_in_charge);
+  const Index older = state_.pools[pool].first_item;
+  if (older != kNone) state_.items.Mutable(older).prev_in_pool = i;
+  state_.pools.Mutable(pool).first_item = i;
+  ItemRecord& item = state_.items.Mutable(i);
+  item.bytes = bytes;
+  item.charge = charge;
+  item.pool = pool;
+  item.next_in_pool = older;
+  if (last_item == kNone) {
+    state_.charges.Mutable(charge).first_item = i;
+  } else {
+    state_.items.Mutable(last_item).next_in_charge = i;
+  }
+  CountItem(pool, true);
+  return i;
+}
+
+void StateEditor::CountItem(Index pool, bool add) {
+  const PoolRecord& record = state_.pools[pool];
+  CgroupRecord& cgroup = state_.cgroups.Mutable(record.cgroup);
+  add ? ++cgroup.live_items : --cgroup.live_items;
+  add ? ++state_.scalars.items : --state_.scalars.items;
+  for (Index r = record.region; r != kNone; r = state_.regions[r].parent) {
+    RegionRecord& region = state_.regions.Mutable(r);
+    add ? ++region.live_items : --region.live_items;
+  }
+}
+
+void StateEditor::RemoveItem(Index i, int64_t time_us) {
+  const ItemRecord item = state_.items[i];
+  SubtractUsage(item.pool, item.bytes, time_us);
+  CountItem(item.pool, false);
+  if (item.next_in_pool != kNone)
+    state_.items.Mutable(item.next_in_pool).prev_in_pool = item.prev_in_pool;
+  if (item.prev_in_pool != kNone) {
+    state_.items.Mutable(item.prev_in_pool).next_in_pool = item.next_in_pool;
+  } else {
+    state_.pools.Mutable(item.pool).first_item = item.next_in_pool;
+  }
+  FreeRecord(state_.items, i, state_.scalars.free_item, &ItemRecord::next_in_charge);
+}
+
+void StateEditor::ReleaseCharge(Index i, int64_t time_us, std::vector<uint64_t>* freed_cgroups) {
+  for (Index item = state_.charges[i].first_item; item != kNone;) {
+    const Index next = state_.items[item].next_in_charge;
+    const Index cgroup = state_.pools[state_.items[item].pool].cgroup;
+    const Index region = state_.pools[state_.items[item].pool].region;
+    RemoveItem(item, time_us);
+    Collect(cgroup, freed_cgroups);
+    if (state_.regions[region].is_gone && state_.regions[region].live_items == 0)
+      RemoveRegion(region);
+    item = next;
+  }
+  ChargeRecord& charge = state_.charges.Mutable(i);
+  state_.charge_ids.Erase(charge.id_hash, i, AccessTo<IdAccess>(state_.charges));
+  charge.details.Retire(epochs_);
+  const Blob id = charge.id;
+  const int64_t created_at_us = charge.created_at_us;
+  FreeRecord(state_.charges, i, state_.scalars.free_charge, &ChargeRecord::hash_next);
+  --state_.scalars.charges;
+  Spend(id, created_at_us, time_us);
+}
+
+void StateEditor::UnlinkItemFromCharge(Index item) {
+  const Index charge = state_.items[item].charge;
+  const Index next = state_.items[item].next_in_charge;
+  Index before = state_.charges[charge].first_item;
+  if (before == item) {
+    state_.charges.Mutable(charge).first_item = next;
+    return;
+  }
+  while (state_.items[before].next_in_charge != item) before = state_.items[before].next_in_charge;
+  state_.items.Mutable(before).next_in_charge = next;
+}
+
+bool StateEditor::DropItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups) {
+  const Index charge = state_.items[item].charge;
+  const Index cgroup = state_.pools[state_.items[item].pool].cgroup;
+  UnlinkItemFromCharge(item);
+  RemoveItem(item, time_us);
+  Collect(cgroup, freed_cgroups);
+  if (state_.charges[charge].first_item == kNone) {
+    ReleaseCharge(charge, time_us, freed_cgroups);
+    return true;
+  }
+  state_.charges.Mutable(charge).is_partial = true;
+  return false;
+}
+
+// ---- Tombstones ----
+
+void StateEditor::AddTombstone(Blob id, uint64_t serial, int64_t covers_until_us, bool skewed) {
+  StateScalars& s = state_.scalars;
+  const Index i = TakeRecord(state_.tombstones, s.free_tombstone, &TombstoneRecord::next);
+  TombstoneRecord& tombstone = state_.tombstones.Mutable(i);
+  tombstone.id = id;
+  tombstone.covers_until_us = covers_until_us;
+  tombstone.serial = serial;
+  tombstone.is_skewed = skewed;
+  tombstone.id_hash = HashName(id.view());
+  if (s.last_tombstone[skewed] == kNone) {
+    s.first_tombstone[skewed] = i;
+  } else {
+    state_.tombstones.Mutable(s.last_tombstone[skewed]).next = i;
+  }
+  s.last_tombstone[skewed] = i;
+  state_.tombstone_ids.Insert(tombstone.id_hash, i, AccessTo<IdAccess>(state_.tombstones));
+  ++s.tombstones;
+}
+
+void StateEditor::Spend(Blob id, absl::optional<int64_t> created_at_us, int64_t time_us) {
+  // Covers whatever created_at its charge can have: one that was never seen may be stamped up to
+  // the allowed skew ahead. Two queues, each in order of covers_until, make the oldest easy to
+  // find; for a stamp ahead of its release the whole skew is taken, which covers more than it must.
+  const bool skewed = !created_at_us.has_value() || *created_at_us > time_us;
+  AddTombstone(id, state_.scalars.next_tombstone_serial++,
+               skewed ? time_us + kClockSkewMaxUs : time_us, skewed);
+  DropTombstones(state_.scalars.settings.tombstones_max, 0, 0);
+}
+
+Index StateEditor::OldestTombstone() const {
+  const Index a = state_.scalars.first_tombstone[0], b = state_.scalars.first_tombstone[1];
+  if (a == kNone || b == kNone) return a == kNone ? b : a;
+  return state_.tombstones[a].covers_until_us <= state_.tombstones[b].covers_until_us ? a : b;
+}
+
+void StateEditor::DropOldestTombstone(Index oldest) {
+  StateScalars& s = state_.scalars;
+  TombstoneRecord& tombstone = state_.tombstones.Mutable(oldest);
+  const bool skewed = tombstone.is_skewed;
+  s.ids_covered_since_us = std::max(s.ids_covered_since_us, tombstone.covers_until_us);
+  s.first_tombstone[skewed] = tombstone.next;
+  if (tombstone.next == kNone) s.last_tombstone[skewed] = kNone;
+  state_.tombstone_ids.Erase(tombstone.id_hash, oldest, AccessTo<IdAccess>(state_.tombstones));
+  tombstone.id.Retire(epochs_);
+  FreeRecord(state_.tombstones, oldest, s.free_tombstone, &TombstoneRecord::next);
+  --s.tombstones;
+}
+
+void StateEditor::DropTombstones(uint64_t count_max, int64_t expired_us, int steps) {
+  while (state_.scalars.tombstones > count_max) DropOldestTombstone(OldestTombstone());
+  for (; steps > 0; --steps) {
+    const Index oldest = OldestTombstone();
+    if (oldest == kNone || state_.tombstones[oldest].covers_until_us >= expired_us) return;
+    DropOldestTombstone(oldest);
+  }
+}
+
+}  // namespace dmem
