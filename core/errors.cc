@@ -74,6 +74,10 @@ absl::Status CreatedAtInFuture(absl::string_view charge_id, absl::Time created_a
                      {"now", Iso(now)}}});
 }
 
+absl::Status BadLimitText(absl::string_view why) {
+  return MakeError(absl::StatusCode::kInvalidArgument, why, {"BAD_LIMIT_TEXT", {}});
+}
+
 absl::Status RegionNotFound(absl::string_view name) {
   return NotFound(absl::StrCat("no region or group ", Quoted(name), " is registered"),
                   {"REGION_NOT_FOUND", {{"region", std::string(name)}}});
@@ -129,6 +133,15 @@ absl::Status ItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
                    {{"charge_id", std::string(charge_id)},
                     {"cgroup", std::string(cgroup)},
                     {"region", std::string(region)}}});
+}
+
+absl::Status FileNotFound(absl::string_view cgroup, absl::string_view file) {
+  return NotFound(
+      absl::StrCat("cgroup ", Quoted(cgroup), " has no file ", Quoted(file),
+                   cgroup == "/"
+                       ? "; it has dmem.capacity and dmem.current"
+                       : "; it has dmem.current, dmem.peak, dmem.min, dmem.low and dmem.max"),
+      {"FILE_NOT_FOUND", {{"cgroup", std::string(cgroup)}, {"file", std::string(file)}}});
 }
 
 absl::Status ChargeIdInUse(absl::string_view charge_id) {
@@ -190,6 +203,13 @@ absl::Status TooMany(absl::string_view objects, uint64_t bound) {
       absl::StrCat("this server holds at most ", bound, " ", objects,
                    "; remove some, or raise its bound and restart it"),
       {"TOO_MANY", {{"object", std::string(objects)}, {"bound", absl::StrCat(bound)}}});
+}
+
+absl::Status TextTooLong(absl::string_view file, uint64_t bytes_max) {
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("the text of ", Quoted(file), " would pass ", bytes_max,
+                                " bytes; list the pools instead"),
+                   {"TOO_MANY", {{"object", "bytes of text"}, {"bound", absl::StrCat(bytes_max)}}});
 }
 
 absl::Status AlreadyReleased(absl::string_view charge_id) {

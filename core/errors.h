@@ -31,6 +31,8 @@ absl::Status MakeError(absl::StatusCode code, absl::string_view message, const E
 
 // INVALID_ARGUMENT
 absl::Status CreatedAtInFuture(absl::string_view charge_id, absl::Time created_at, absl::Time now);
+// `why` is the whole message.
+absl::Status BadLimitText(absl::string_view why);
 
 // NOT_FOUND
 absl::Status RegionNotFound(absl::string_view name);
@@ -43,6 +45,7 @@ absl::Status ParentCgroupNotFound(absl::string_view path, absl::string_view pare
 absl::Status ChargeNotFound(absl::string_view charge_id);
 absl::Status ItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
                           absl::string_view region);
+absl::Status FileNotFound(absl::string_view cgroup, absl::string_view file);
 
 // ALREADY_EXISTS
 absl::Status ChargeIdInUse(absl::string_view charge_id);
@@ -54,6 +57,7 @@ enum class RefusalKind { kMax, kCapacity, kOverflow };
 absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::string_view region,
                               ByteCount bytes, const CounterRefusal& refusal);
 absl::Status TooMany(absl::string_view objects, uint64_t bound);
+absl::Status TextTooLong(absl::string_view file, uint64_t bytes_max);
 
 // FAILED_PRECONDITION
 absl::Status AlreadyReleased(absl::string_view charge_id);
