@@ -1,0 +1,76 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef DMEMD_CLIENT_CLIENT_H_
+#define DMEMD_CLIENT_CLIENT_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "client/connection.h"
+#include "client/retry_loop.h"
+#include "dmem/v1/quota_service.pb.h"
+
+namespace dmem::client {
+
+// QuotaService for programs: each RPC of dmem/v1/quota_service.proto with a deadline, and sent
+// again while the server is UNAVAILABLE where that is safe (idempotency.h). Give a charge a
+// charge_id and its created_at, and a lost answer costs nothing.
+//
+// Thread safe. OK means that the server answered OK. Errors are the server's, with its details as
+// payloads (see Connection); where attempts ended at an UNAVAILABLE, the text says why.
+class Client {
+ public:
+  explicit Client(std::shared_ptr<Connection> connection, RetryPolicy policy = {},
+                  RetryEnvironment environment = RealRetryEnvironment());
+
+  absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request);
+  absl::StatusOr<v1::UnregisterResponse> Unregister(const v1::UnregisterRequest& request);
+  absl::StatusOr<v1::CordonResponse> Cordon(const v1::CordonRequest& request);
+  absl::StatusOr<v1::RegisterGroupResponse> RegisterGroup(const v1::RegisterGroupRequest& request);
+  absl::StatusOr<v1::UnregisterGroupResponse> UnregisterGroup(
+      const v1::UnregisterGroupRequest& request);
+  absl::StatusOr<v1::ChargeResponse> Charge(const v1::ChargeRequest& request);
+  absl::StatusOr<v1::BatchChargeResponse> BatchCharge(const v1::BatchChargeRequest& request);
+  absl::StatusOr<v1::UnchargeResponse> Uncharge(const v1::UnchargeRequest& request);
+  absl::StatusOr<v1::ResizeResponse> Resize(const v1::ResizeRequest& request);
+  absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request);
+  absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(const v1::CreateCgroupRequest& request);
+  absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(const v1::DeleteCgroupRequest& request);
+  absl::StatusOr<v1::EvictValuableResponse> EvictValuable(const v1::EvictValuableRequest& request);
+  absl::StatusOr<v1::EvictCandidatesResponse> EvictCandidates(
+      const v1::EvictCandidatesRequest& request);
+  absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request);
+  absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request);
+  absl::StatusOr<v1::ListRegionsResponse> ListRegions(const v1::ListRegionsRequest& request);
+  absl::StatusOr<v1::ListCgroupsResponse> ListCgroups(const v1::ListCgroupsRequest& request);
+  absl::StatusOr<v1::ListChargesResponse> ListCharges(const v1::ListChargesRequest& request);
+  absl::StatusOr<v1::ReadFileResponse> ReadFile(const v1::ReadFileRequest& request);
+  absl::StatusOr<v1::WriteFileResponse> WriteFile(const v1::WriteFileRequest& request);
+  absl::StatusOr<v1::CheckResponse> Check(const v1::CheckRequest& request);
+  absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request);
+
+  // All pages of a list in one answer, from the request's page_token on. Each page has the deadline
+  // of a call. `sequence` is the last page's: what changes meanwhile may be in it or not.
+  absl::StatusOr<v1::ListPoolsResponse> ListAllPools(v1::ListPoolsRequest request);
+  absl::StatusOr<v1::ListRegionsResponse> ListAllRegions(v1::ListRegionsRequest request);
+  absl::StatusOr<v1::ListCgroupsResponse> ListAllCgroups(v1::ListCgroupsRequest request);
+  absl::StatusOr<v1::ListChargesResponse> ListAllCharges(v1::ListChargesRequest request);
+
+ private:
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(absl::StatusOr<Response> (Connection::*method)(const Request&,
+                                                                               absl::Time),
+                                const Request& request);
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> CallAllPages(absl::StatusOr<Response> (Client::*method)(const Request&),
+                                        Request request);
+
+  const std::shared_ptr<Connection> connection_;
+  const RetryPolicy policy_;
+  const RetryEnvironment environment_;
+};
+
+}  // namespace dmem::client
+
+#endif  // DMEMD_CLIENT_CLIENT_H_

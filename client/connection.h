@@ -1,0 +1,77 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef DMEMD_CLIENT_CONNECTION_H_
+#define DMEMD_CLIENT_CONNECTION_H_
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "dmem/v1/quota_service.pb.h"
+
+namespace dmem::client {
+
+// One attempt of each RPC of QuotaService. This is what a user of Client replaces in a test, or
+// wraps to add a trace or a credential; dmem/v1/quota_service.proto says what each call does.
+//
+// Thread safe. OK means that the server answered OK. An error has the server's code and text, and
+// each of its details (google.rpc.ErrorInfo and so on) as a payload under the detail's type URL;
+// FactsOf() in error_facts.h reads them. DEADLINE_EXCEEDED: no answer came before `deadline`, and
+// whether the call took effect is not known.
+class Connection {
+ public:
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
+
+  virtual absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request,
+                                                        absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::UnregisterResponse> Unregister(const v1::UnregisterRequest& request,
+                                                            absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::CordonResponse> Cordon(const v1::CordonRequest& request,
+                                                    absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::RegisterGroupResponse> RegisterGroup(
+      const v1::RegisterGroupRequest& request, absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::UnregisterGroupResponse> UnregisterGroup(
+      const v1::UnregisterGroupRequest& request, absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::ChargeResponse> Charge(const v1::ChargeRequest& request,
+                                                    absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::BatchChargeResponse> BatchCharge(const v1::BatchChargeRequest& request,
+                                                              absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::UnchargeResponse> Uncharge(const v1::UnchargeRequest& request,
+                                                        absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::ResizeResponse> Resize(const v1::ResizeRequest& request,
+                                                    absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
+                                                          absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(
+      const v1::CreateCgroupRequest& request, absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(
+      const v1::DeleteCgroupRequest& request, absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::EvictValuableResponse> EvictValuable(
+      const v1::EvictValuableRequest& request, absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::EvictCandidatesResponse> EvictCandidates(
+      const v1::EvictCandidatesRequest& request, absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
+                                                      absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
+                                                          absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::ListRegionsResponse> ListRegions(const v1::ListRegionsRequest& request,
+                                                              absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::ListCgroupsResponse> ListCgroups(const v1::ListCgroupsRequest& request,
+                                                              absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::ListChargesResponse> ListCharges(const v1::ListChargesRequest& request,
+                                                              absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::ReadFileResponse> ReadFile(const v1::ReadFileRequest& request,
+                                                        absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::WriteFileResponse> WriteFile(const v1::WriteFileRequest& request,
+                                                          absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::CheckResponse> Check(const v1::CheckRequest& request,
+                                                  absl::Time deadline) = 0;
+  virtual absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(
+      const v1::GetServerInfoRequest& request, absl::Time deadline) = 0;
+};
+
+}  // namespace dmem::client
+
+#endif  // DMEMD_CLIENT_CONNECTION_H_

@@ -1,0 +1,169 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/grpc_connection.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/cord.h"
+#include "dmem/v1/quota_service.grpc.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace dmem::client {
+namespace {
+
+// Requests are at most 4 MiB, answers are only paged by number of objects: a page of gangs with
+// labels may be larger than gRPC's default.
+constexpr int kAnswerBytesMax = 64 << 20;
+
+// gRPC waits between attempts to connect, during which calls fail at once. Its default, a second
+// growing to two minutes, would make a restart of the server look much longer than it is.
+constexpr int kReconnectMsMin = 50;
+constexpr int kReconnectMsMax = 1000;
+
+// gRPC's codes and Abseil's have the same numbers.
+absl::Status FromGrpcStatus(const grpc::Status& status) {
+  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  google::rpc::Status details;
+  if (details.ParseFromString(status.error_details())) {
+    for (const google::protobuf::Any& detail : details.details()) {
+      result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+    }
+  }
+  return result;
+}
+
+class GrpcConnection final : public Connection {
+ public:
+  explicit GrpcConnection(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::QuotaService::NewStub(channel)) {}
+
+  absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request,
+                                                absl::Time deadline) override {
+    return Call(&Stub::Register, request, deadline);
+  }
+  absl::StatusOr<v1::UnregisterResponse> Unregister(const v1::UnregisterRequest& request,
+                                                    absl::Time deadline) override {
+    return Call(&Stub::Unregister, request, deadline);
+  }
+  absl::StatusOr<v1::CordonResponse> Cordon(const v1::CordonRequest& request,
+                                            absl::Time deadline) override {
+    return Call(&Stub::Cordon, request, deadline);
+  }
+  absl::StatusOr<v1::RegisterGroupResponse> RegisterGroup(const v1::RegisterGroupRequest& request,
+                                                          absl::Time deadline) override {
+    return Call(&Stub::RegisterGroup, request, deadline);
+  }
+  absl::StatusOr<v1::UnregisterGroupResponse> UnregisterGroup(
+      const v1::UnregisterGroupRequest& request, absl::Time deadline) override {
+    return Call(&Stub::UnregisterGroup, request, deadline);
+  }
+  absl::StatusOr<v1::ChargeResponse> Charge(const v1::ChargeRequest& request,
+                                            absl::Time deadline) override {
+    return Call(&Stub::Charge, request, deadline);
+  }
+  absl::StatusOr<v1::BatchChargeResponse> BatchCharge(const v1::BatchChargeRequest& request,
+                                                      absl::Time deadline) override {
+    return Call(&Stub::BatchCharge, request, deadline);
+  }
+  absl::StatusOr<v1::UnchargeResponse> Uncharge(const v1::UnchargeRequest& request,
+                                                absl::Time deadline) override {
+    return Call(&Stub::Uncharge, request, deadline);
+  }
+  absl::StatusOr<v1::ResizeResponse> Resize(const v1::ResizeRequest& request,
+                                            absl::Time deadline) override {
+    return Call(&Stub::Resize, request, deadline);
+  }
+  absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
+                                                  absl::Time deadline) override {
+    return Call(&Stub::SetLimits, request, deadline);
+  }
+  absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(const v1::CreateCgroupRequest& request,
+                                                        absl::Time deadline) override {
+    return Call(&Stub::CreateCgroup, request, deadline);
+  }
+  absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(const v1::DeleteCgroupRequest& request,
+                                                        absl::Time deadline) override {
+    return Call(&Stub::DeleteCgroup, request, deadline);
+  }
+  absl::StatusOr<v1::EvictValuableResponse> EvictValuable(const v1::EvictValuableRequest& request,
+                                                          absl::Time deadline) override {
+    return Call(&Stub::EvictValuable, request, deadline);
+  }
+  absl::StatusOr<v1::EvictCandidatesResponse> EvictCandidates(
+      const v1::EvictCandidatesRequest& request, absl::Time deadline) override {
+    return Call(&Stub::EvictCandidates, request, deadline);
+  }
+  absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
+                                              absl::Time deadline) override {
+    return Call(&Stub::GetPool, request, deadline);
+  }
+  absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
+                                                  absl::Time deadline) override {
+    return Call(&Stub::ListPools, request, deadline);
+  }
+  absl::StatusOr<v1::ListRegionsResponse> ListRegions(const v1::ListRegionsRequest& request,
+                                                      absl::Time deadline) override {
+    return Call(&Stub::ListRegions, request, deadline);
+  }
+  absl::StatusOr<v1::ListCgroupsResponse> ListCgroups(const v1::ListCgroupsRequest& request,
+                                                      absl::Time deadline) override {
+    return Call(&Stub::ListCgroups, request, deadline);
+  }
+  absl::StatusOr<v1::ListChargesResponse> ListCharges(const v1::ListChargesRequest& request,
+                                                      absl::Time deadline) override {
+    return Call(&Stub::ListCharges, request, deadline);
+  }
+  absl::StatusOr<v1::ReadFileResponse> ReadFile(const v1::ReadFileRequest& request,
+                                                absl::Time deadline) override {
+    return Call(&Stub::ReadFile, request, deadline);
+  }
+  absl::StatusOr<v1::WriteFileResponse> WriteFile(const v1::WriteFileRequest& request,
+                                                  absl::Time deadline) override {
+    return Call(&Stub::WriteFile, request, deadline);
+  }
+  absl::StatusOr<v1::CheckResponse> Check(const v1::CheckRequest& request,
+                                          absl::Time deadline) override {
+    return Call(&Stub::Check, request, deadline);
+  }
+  absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request,
+                                                          absl::Time deadline) override {
+    return Call(&Stub::GetServerInfo, request, deadline);
+  }
+
+ private:
+  using Stub = v1::QuotaService::Stub;
+
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                                const Request& request, absl::Time deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    Response response;
+    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
+    if (!status.ok()) return FromGrpcStatus(status);
+    return response;
+  }
+
+  const std::unique_ptr<Stub> stub_;
+};
+
+}  // namespace
+
+std::unique_ptr<Connection> MakeGrpcConnection(absl::string_view server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMsMin);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMsMin);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMsMax);
+  // Device memory is not asked for through a web proxy, whatever the environment says.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return std::make_unique<GrpcConnection>(grpc::CreateCustomChannel(
+      std::string(server), grpc::InsecureChannelCredentials(), arguments));
+}
+
+}  // namespace dmem::client

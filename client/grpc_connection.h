@@ -1,0 +1,21 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef DMEMD_CLIENT_GRPC_CONNECTION_H_
+#define DMEMD_CLIENT_GRPC_CONNECTION_H_
+
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "client/connection.h"
+
+namespace dmem::client {
+
+// A connection to the dmemd at `server`, "HOST:PORT" or any other name that gRPC resolves, without
+// TLS. Returns at once: the first call connects, and a server that is not there is UNAVAILABLE from
+// each call. A connection that was lost is made anew by a later call.
+std::unique_ptr<Connection> MakeGrpcConnection(absl::string_view server);
+
+}  // namespace dmem::client
+
+#endif  // DMEMD_CLIENT_GRPC_CONNECTION_H_

@@ -1,0 +1,62 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/idempotency.h"
+
+#include <algorithm>
+
+namespace dmem::client {
+namespace {
+
+Idempotency IdempotentIf(bool condition) {
+  return condition ? Idempotency::kIdempotent : Idempotency::kNonIdempotent;
+}
+
+}  // namespace
+
+Idempotency IdempotencyOf(const v1::ChargeRequest& request) {
+  return IdempotentIf(!request.charge_id().empty() || request.mode() == v1::CHARGE_MODE_CHECK_ONLY);
+}
+
+Idempotency IdempotencyOf(const v1::BatchChargeRequest& request) {
+  return IdempotentIf(std::all_of(request.charges().begin(), request.charges().end(),
+                                  [](const v1::ChargeRequest& charge) {
+                                    return IdempotencyOf(charge) == Idempotency::kIdempotent;
+                                  }));
+}
+
+Idempotency IdempotencyOf(const v1::SetLimitsRequest& request) {
+  return IdempotentIf(
+      request.validate_only() ||
+      std::none_of(request.updates().begin(), request.updates().end(),
+                   [](const v1::LimitsUpdate& update) { return update.has_etag(); }));
+}
+
+// A second call answers NOT_FOUND or ALREADY_EXISTS, which a caller would take for somebody else's
+// doing.
+Idempotency IdempotencyOf(const v1::UnregisterRequest&) { return Idempotency::kNonIdempotent; }
+Idempotency IdempotencyOf(const v1::UnregisterGroupRequest&) { return Idempotency::kNonIdempotent; }
+Idempotency IdempotencyOf(const v1::CreateCgroupRequest&) { return Idempotency::kNonIdempotent; }
+Idempotency IdempotencyOf(const v1::DeleteCgroupRequest&) { return Idempotency::kNonIdempotent; }
+
+// These say what shall be, in absolute terms.
+Idempotency IdempotencyOf(const v1::RegisterRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::CordonRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::RegisterGroupRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::UnchargeRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ResizeRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::WriteFileRequest&) { return Idempotency::kIdempotent; }
+
+// Reads.
+Idempotency IdempotencyOf(const v1::EvictValuableRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::EvictCandidatesRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::GetPoolRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ListPoolsRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ListRegionsRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ListCgroupsRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ListChargesRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ReadFileRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::CheckRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::GetServerInfoRequest&) { return Idempotency::kIdempotent; }
+
+}  // namespace dmem::client
