@@ -1,0 +1,169 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/cli/explain.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "client/cli/byte_size.h"
+#include "client/cli/table.h"
+#include "client/error_facts.h"
+#include "google/protobuf/util/json_util.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace dmem::client {
+namespace {
+
+std::string Indented(absl::string_view lines) {
+  std::string out = absl::StrCat("  ", absl::StrReplaceAll(lines, {{"\n", "\n  "}}));
+  while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+// The smallest max that the request would fit in. 0: none would do.
+uint64_t MaxNeeded(const Refusal& refusal) {
+  if (refusal.requested_bytes >= kUnlimitedBytes - std::min(refusal.usage_bytes, kUnlimitedBytes)) {
+    return 0;
+  }
+  return refusal.usage_bytes + refusal.requested_bytes;
+}
+
+std::string ExplainRefusal(const Refusal& refusal) {
+  const bool capacity = refusal.counter_cgroup.empty();
+  FieldList fields;
+  if (capacity) {
+    fields.Add("Full region", refusal.counter_region);
+  } else {
+    fields.Add("Limiting pool",
+               absl::StrCat(refusal.counter_cgroup, " in ", refusal.counter_region));
+  }
+  fields.Add("Usage", FormatByteSizeAndBytes(refusal.usage_bytes));
+  fields.Add(capacity ? "Grantable" : "Max", FormatByteSizeAndBytes(refusal.max_bytes));
+  fields.Add("Asked", FormatByteSizeAndBytes(refusal.requested_bytes));
+  fields.Add("Short by", FormatByteSizeAndBytes(refusal.short_bytes));
+  fields.Add("Refused item", absl::StrCat(refusal.item, ": ", FormatByteSize(refusal.item_bytes),
+                                          " to ", refusal.cgroup, " in ", refusal.region));
+  fields.Add("Would fit now", refusal.largest_grantable_bytes == 0
+                                  ? "nothing"
+                                  : FormatByteSizeAndBytes(refusal.largest_grantable_bytes));
+
+  std::string next;
+  if (refusal.short_bytes > 0) {
+    absl::StrAppend(&next, "dmemctl evict-candidates ", ShellQuoted(refusal.counter_region), " ",
+                    FormatExactByteSize(refusal.short_bytes));
+    if (!capacity && refusal.counter_cgroup != "/") {
+      absl::StrAppend(&next, " --limit ", ShellQuoted(refusal.counter_cgroup));
+    }
+    absl::StrAppend(&next, "\n");
+  }
+  if (refusal.reason == "MAX_EXCEEDED" && MaxNeeded(refusal) != 0) {
+    absl::StrAppend(&next, "dmemctl set limits ", ShellQuoted(refusal.counter_cgroup), " ",
+                    ShellQuoted(refusal.counter_region), " --max ",
+                    FormatExactByteSize(MaxNeeded(refusal)), "\n");
+  }
+  std::string out = Indented(fields.Render());
+  if (!next.empty()) absl::StrAppend(&out, "Next, free memory or allow more:\n", Indented(next));
+  return out;
+}
+
+// What to do about an error that is not a refusal; "" where the text says it all.
+std::string Remedy(const ErrorFacts& facts, absl::string_view server) {
+  const std::string& reason = facts.reason;
+  if (reason == "MAX_BELOW_USAGE") {
+    return "with --below-usage apply it stands at once, and new charges are refused until usage is "
+           "below it";
+  }
+  if (reason == "ETAG_MISMATCH") return "look at the pool as it is now: dmemctl describe pool";
+  if (reason == "EXPECTED_BYTES_MISMATCH") {
+    return "look at the charge as it is now: dmemctl describe charge";
+  }
+  if (reason == "REGION_CORDONED") return "to allow new charges: dmemctl uncordon REGION";
+  if (reason == "GROUP_NOT_EMPTY") {
+    return "unregister its members, or register them with another --parent, first";
+  }
+  if (reason == "CGROUP_HAS_CHILDREN") return "delete its children first: dmemctl get cgroups";
+  if (reason == "ALREADY_RELEASED" || reason == "ID_TOO_OLD" || reason == "CHARGE_ID_IN_USE") {
+    return "charge under another --id, or leave it out";
+  }
+  if (reason == "STORE_FAILED") return "dmemd must be restarted; look at its log";
+  if (reason.empty() && !server.empty()) {
+    return absl::StrCat("is dmemd running at ", server,
+                        "? Another address is given with --server or DMEM_SERVER");
+  }
+  return "";
+}
+
+}  // namespace
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (status.ok()) return kExitOk;
+  if (RefusalOf(FactsOf(status)).has_value()) return kExitRefused;
+  if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) return kExitUnavailable;
+  return kExitError;
+}
+
+std::string ExplainError(const absl::Status& status, absl::string_view server) {
+  const ErrorFacts facts = FactsOf(status);
+  std::string out = absl::StrCat("Error: ", Printable(status.message()), "\n");
+  if (status.message().empty()) out = absl::StrCat("Error: ", status.ToString(), "\n");
+  if (const auto refusal = RefusalOf(facts)) {
+    absl::StrAppend(&out, ExplainRefusal(*refusal));
+    return out;
+  }
+  const bool unavailable = ExitCodeOf(status) == kExitUnavailable;
+  const std::string remedy = Remedy(facts, unavailable ? server : "");
+  if (!remedy.empty()) absl::StrAppend(&out, Indented(remedy), "\n");
+  return out;
+}
+
+std::string ErrorToJson(const absl::Status& status) {
+  google::rpc::Status error;
+  error.set_code(static_cast<int>(status.code()));
+  error.set_message(std::string(status.message()));
+  const auto add = [&error](absl::string_view type_url, const absl::Cord& payload) {
+    google::protobuf::Any* detail = error.add_details();
+    detail->set_type_url(std::string(type_url));
+    detail->set_value(std::string(payload));
+  };
+  status.ForEachPayload(add);
+  return ToJson(error);
+}
+
+std::string ExplainWouldRefuse(const v1::WouldRefuse& would_refuse) {
+  return absl::StrCat("the max of ", would_refuse.cgroup(), " in ", would_refuse.region(),
+                      " is only observed; enforced, it would have refused this: usage ",
+                      FormatByteSize(would_refuse.usage_bytes()), " of max ",
+                      FormatByteSize(would_refuse.max_bytes()), ", asked ",
+                      FormatByteSize(would_refuse.requested_bytes()), ", short by ",
+                      FormatByteSize(would_refuse.short_bytes()), ", would fit ",
+                      FormatByteSize(would_refuse.largest_grantable_bytes()));
+}
+
+std::string ShellQuoted(absl::string_view word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return absl::ascii_isalnum(c) ||
+           absl::string_view("/._-:@%+=,").find(c) != absl::string_view::npos;
+  });
+  if (plain) return std::string(word);
+  return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
+}
+
+std::string ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  options.always_print_primitive_fields = true;
+  options.preserve_proto_field_names = true;
+  std::string json;
+  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
+  // A detail of a type that this program does not know cannot be shown as JSON.
+  if (!status.ok()) return absl::StrCat("{\"error\": \"no JSON form: ", status.ToString(), "\"}\n");
+  if (json.empty() || json.back() != '\n') json.push_back('\n');
+  return json;
+}
+
+}  // namespace dmem::client

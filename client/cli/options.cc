@@ -1,0 +1,120 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/cli/options.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "client/cli/byte_size.h"
+
+namespace dmem::client {
+namespace {
+
+bool IsNameOf(const Noun& noun, absl::string_view text) {
+  return text == noun.singular || text == noun.plural || text == noun.short_name;
+}
+
+// Splits "TYPE/NAME" where TYPE is a kind of object.
+const Noun* SplitTypeName(const std::string& text, std::string& name) {
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos || slash == 0) return nullptr;
+  const absl::string_view type = absl::string_view(text).substr(0, slash);
+  for (const Noun* noun : kNouns) {
+    if (!IsNameOf(*noun, type)) continue;
+    name = text.substr(slash + 1);
+    // A cgroup's own slash serves as the separator: "cgroup/team-a" is "/team-a".
+    const bool path = noun == &kCgroup || noun == &kPool;
+    if (path && !absl::StartsWith(name, "/") && !absl::StartsWith(name, "@")) {
+      name = absl::StrCat("/", name);
+    }
+    return noun;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+CLI::App* AddNoun(CLI::App& verb, const Noun& noun, const std::string& description) {
+  return verb.add_subcommand(noun.singular, description)
+      ->alias(noun.plural)
+      ->alias(noun.short_name);
+}
+
+CLI::Option* AddByteSize(CLI::App& app, const std::string& name, std::optional<uint64_t>& target,
+                         const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          name, [&target, name](const std::string& text) { target = ByteSizeOrThrow(name, text); },
+          description)
+      ->type_name("SIZE");
+}
+
+uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text) {
+  const absl::StatusOr<uint64_t> bytes = ParseByteSize(text);
+  if (!bytes.ok()) throw CLI::ValidationError(name, std::string(bytes.status().message()));
+  return *bytes;
+}
+
+void SetExamples(CLI::App& app, const std::string& examples) {
+  app.footer(absl::StrCat("Examples:\n", examples));
+}
+
+size_t FirstWord(const std::vector<std::string>& arguments, size_t from) {
+  for (size_t i = from; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--server" || argument == "--timeout" || argument == "--output" ||
+        argument == "-o") {
+      ++i;
+      continue;
+    }
+    if (!absl::StartsWith(argument, "-")) return i;
+  }
+  return arguments.size();
+}
+
+std::vector<std::string> SplitTypeNames(std::vector<std::string> arguments) {
+  const size_t verb = FirstWord(arguments, 0);
+  if (verb == arguments.size()) return arguments;
+  static constexpr absl::string_view kVerbsWithNoun[] = {"get",        "describe", "register",
+                                                         "unregister", "create",   "delete"};
+  // Verbs of one kind of object, and to how many of their arguments that applies.
+  static const struct {
+    absl::string_view verb;
+    const Noun& noun;
+    size_t names;
+  } kVerbsOfOne[] = {{"cordon", kRegion, 1},
+                     {"uncordon", kRegion, 1},
+                     {"uncharge", kCharge, SIZE_MAX},
+                     {"resize", kCharge, 1}};
+
+  size_t names_left = 0;
+  const Noun* noun = nullptr;
+  size_t next = FirstWord(arguments, verb + 1);
+  if (std::find(std::begin(kVerbsWithNoun), std::end(kVerbsWithNoun), arguments[verb]) !=
+      std::end(kVerbsWithNoun)) {
+    if (next == arguments.size()) return arguments;
+    std::string name;
+    noun = SplitTypeName(arguments[next], name);
+    if (noun == nullptr) return arguments;
+    arguments[next] = noun->singular;
+    arguments.insert(arguments.begin() + static_cast<std::ptrdiff_t>(next) + 1, name);
+    next += 2;
+    names_left = SIZE_MAX;
+  }
+  for (const auto& entry : kVerbsOfOne) {
+    if (arguments[verb] != entry.verb) continue;
+    noun = &entry.noun;
+    names_left = entry.names;
+  }
+  for (; next < arguments.size() && names_left > 0; ++next, --names_left) {
+    std::string name;
+    if (SplitTypeName(arguments[next], name) == noun && noun != nullptr) arguments[next] = name;
+  }
+  return arguments;
+}
+
+}  // namespace dmem::client

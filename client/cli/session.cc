@@ -1,0 +1,41 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/cli/session.h"
+
+#include <utility>
+
+#include "client/cli/explain.h"
+
+namespace dmem::client {
+namespace {
+
+// Enough to ride over a restart of a small server, and little enough that a wrong address is
+// reported in about two seconds.
+constexpr int kAttemptsMax = 5;
+
+}  // namespace
+
+Session::Session(const Environment& environment, GlobalFlags flags)
+    : environment_(environment), flags_(std::move(flags)) {}
+
+Client& Session::client() {
+  if (client_ == nullptr) {
+    RetryPolicy policy;
+    policy.timeout = flags_.timeout;
+    policy.attempts_max = kAttemptsMax;
+    client_ =
+        std::make_unique<Client>(environment_.connect(flags_.server), policy, environment_.retry);
+  }
+  return *client_;
+}
+
+void Session::Print(absl::string_view text) { environment_.out << text; }
+
+void Session::PrintResult(const google::protobuf::Message& message, absl::string_view text) {
+  Print(json() ? ToJson(message) : std::string(text));
+}
+
+void Session::Warn(absl::string_view text) { environment_.err << "Warning: " << text << "\n"; }
+
+}  // namespace dmem::client
