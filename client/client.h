@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/connection.h"
+#include "client/retry_environment.h"
 #include "client/retry_loop.h"
 #include "dmem/v1/quota_service.pb.h"
 

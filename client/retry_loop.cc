@@ -6,11 +6,9 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/random/random.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "client/error_facts.h"
 
 namespace dmem::client {
@@ -25,13 +23,6 @@ absl::Status WithReason(const absl::Status& status, absl::string_view reason) {
 }
 
 }  // namespace
-
-RetryEnvironment RealRetryEnvironment() {
-  return {absl::Now, absl::SleepFor, [] {
-            thread_local absl::BitGen generator;
-            return absl::Uniform(generator, 0.0, 1.0);
-          }};
-}
 
 absl::Status RetryLoop(const RetryPolicy& policy, const RetryEnvironment& environment,
                        Idempotency idempotency,
@@ -50,7 +41,7 @@ absl::Status RetryLoop(const RetryPolicy& policy, const RetryEnvironment& enviro
                                              attempts == 1 ? " attempt" : " attempts"));
     }
     const absl::Duration asked = FactsOf(status).retry_delay.value_or(absl::ZeroDuration());
-    const absl::Duration wait = std::max(asked, backoff * (1 - environment.random() / 2));
+    const absl::Duration wait = std::max(asked, backoff * (1 - environment.chance() / 2));
     if (environment.now() + wait >= deadline) {
       return WithReason(
           status, absl::StrCat("gave up after ", attempts, attempts == 1 ? " attempt" : " attempts",

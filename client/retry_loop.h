@@ -4,13 +4,13 @@
 #ifndef DMEMD_CLIENT_RETRY_LOOP_H_
 #define DMEMD_CLIENT_RETRY_LOOP_H_
 
-#include <functional>
 #include <limits>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/idempotency.h"
+#include "client/retry_environment.h"
 
 namespace dmem::client {
 
@@ -24,15 +24,6 @@ struct RetryPolicy {
   absl::Duration backoff_initial = absl::Milliseconds(100);
   absl::Duration backoff_max = absl::Seconds(2);
 };
-
-// Time and chance, passed in so that tests need neither.
-struct RetryEnvironment {
-  std::function<absl::Time()> now;
-  std::function<void(absl::Duration)> sleep;
-  std::function<double()> random;  // In [0, 1). Called by any thread.
-};
-
-RetryEnvironment RealRetryEnvironment();
 
 // Calls `attempt` with the deadline of the whole call until it answers something else than
 // UNAVAILABLE, and returns that. UNAVAILABLE is returned, with its payloads and the reason appended

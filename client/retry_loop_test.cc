@@ -45,7 +45,7 @@ class RetryLoopTest : public ::testing::Test {
 
   const absl::Time start_ = absl::FromUnixSeconds(1000);
   absl::Time now_ = start_;
-  double random_ = 0;
+  double chance_ = 0;
   std::vector<absl::Duration> sleeps_;
   std::vector<absl::Time> deadlines_;
   RetryPolicy policy_;
@@ -54,7 +54,7 @@ class RetryLoopTest : public ::testing::Test {
                                      sleeps_.push_back(wait);
                                      now_ += wait;
                                    },
-                                   [this] { return random_; }};
+                                   [this] { return chance_; }};
 };
 
 TEST_F(RetryLoopTest, SuccessIsReturnedAfterOneAttempt) {
@@ -75,7 +75,7 @@ TEST_F(RetryLoopTest, UnavailableIsTriedAgainWithDoublingWaitsUnderOneDeadline) 
 }
 
 TEST_F(RetryLoopTest, ChanceTakesUpToHalfOffTheWait) {
-  random_ = 0.5;
+  chance_ = 0.5;
   EXPECT_TRUE(Run(Idempotency::kIdempotent, {absl::UnavailableError(""), absl::OkStatus()}).ok());
   EXPECT_THAT(sleeps_, ElementsAre(absl::Milliseconds(75)));
 }

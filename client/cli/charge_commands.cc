@@ -148,7 +148,7 @@ void AddCharge(CLI::App& app, Command& command) {
   auto flags = std::make_shared<ChargeFlags>();
   verb->add_option("CGROUP-REGION-SIZE", flags->words, "CGROUP REGION SIZE, once or more often")
       ->required()
-      ->expected(3, 3000);
+      ->expected(1, 3000);
   verb->add_option("--id", flags->id, "Id of the charge (default a random one, which is printed)");
   verb->add_option("--created-at", flags->created_at,
                    "When an id was first sent, RFC 3339; the same on every retry (default now)");

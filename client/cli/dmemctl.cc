@@ -5,14 +5,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "client/cli/commands.h"
 #include "client/cli/explain.h"
+#include "client/cli/help_format.h"
 #include "client/cli/options.h"
 #include "client/version.h"
 
@@ -55,7 +58,8 @@ size_t Distance(absl::string_view a, absl::string_view b) {
 // If `word` names no subcommand of `app`: a line that says so, with the nearest one.
 std::string UnknownCommand(const CLI::App& app, const std::string& word) {
   std::string nearest;
-  size_t distance = 3;  // Further than two edits is a guess.
+  // An edit for every three letters, two at most: further is a guess.
+  size_t distance = std::min<size_t>(word.size() / 3, 2) + 1;
   for (const CLI::App* command : app.get_subcommands({})) {
     std::vector<std::string> names = command->get_aliases();
     names.push_back(command->get_name());
@@ -81,6 +85,12 @@ std::string ExplainUsage(const CLI::App& app, const std::vector<std::string>& ar
     if (!unknown.empty()) return unknown;
     level = level->get_subcommand(arguments[word]);
     word = FirstWord(arguments, word + 1);
+  }
+  if (word == arguments.size() && !level->get_subcommands({}).empty()) {
+    std::vector<std::string> names;
+    for (const CLI::App* next : level->get_subcommands({})) names.push_back(next->get_name());
+    return absl::StrCat("say what to ", level == &app ? "do" : level->get_name(), ": ",
+                        absl::StrJoin(names, ", "));
   }
   return error.what();
 }
@@ -135,6 +145,7 @@ void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
 
 int RunDmemctl(std::vector<std::string> arguments, const Environment& environment) {
   CLI::App app("dmemctl: who may hold how much device memory, in a whole cluster", "dmemctl");
+  app.formatter(std::make_shared<HelpFormat>());
   app.require_subcommand(1);
   app.fallthrough();
   app.footer(kFooter);

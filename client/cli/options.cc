@@ -60,7 +60,8 @@ uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text) {
 }
 
 void SetExamples(CLI::App& app, const std::string& examples) {
-  app.footer(absl::StrCat("Examples:\n", examples));
+  app.footer(absl::StrCat(
+      "Options of every command, such as -o json: dmemctl --help\n\nExamples:\n", examples));
 }
 
 size_t FirstWord(const std::vector<std::string>& arguments, size_t from) {

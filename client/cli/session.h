@@ -14,7 +14,7 @@
 #include "absl/time/time.h"
 #include "client/client.h"
 #include "client/connection.h"
-#include "client/retry_loop.h"
+#include "client/retry_environment.h"
 #include "google/protobuf/message.h"
 
 namespace dmem::client {
