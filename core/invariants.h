@@ -22,8 +22,8 @@ struct AuditReport {
   unsigned __int128 charged_bytes = 0;  // Sum over all charge items.
 };
 
-// Checks invariants I1 and I4 to I6 and the structure of all tables, indices, lists, claims and
-// counts. A pure function; cost: the whole state.
+// Checks what the invariants of docs/invariants.md say of one state, and the structure of all
+// tables, indices, lists, claims and counts. A pure function; cost: the whole state.
 AuditReport CheckInvariants(const State& state);
 
 }  // namespace dmem

@@ -1,0 +1,350 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/invariants.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace dmem {
+namespace {
+
+// What one pass over the charge items, pools and cgroups says the numbers must be.
+class Audit {
+ public:
+  explicit Audit(const State& state)
+      : state_(state),
+        pools_(state.pools.size()),
+        cgroups_(state.cgroups.size()),
+        regions_(state.regions.size()) {}
+
+  AuditReport Run() {
+    CheckCharges();
+    CheckPools();
+    CheckCgroups();
+    CheckRegions();
+    CheckTombstones();
+    CheckCounts();
+    return std::move(report_);
+  }
+
+ private:
+  struct PoolSums {
+    unsigned __int128 usage = 0, own = 0, min_claims = 0, low_claims = 0;
+    uint64_t items = 0, children = 0;
+  };
+  struct CgroupSums {
+    uint64_t children = 0, live_children = 0, items = 0, pools = 0;
+    bool has_limits = false;
+  };
+  struct RegionSums {
+    uint64_t items = 0, members = 0;
+  };
+
+  template <typename... Words>
+  void Expect(bool holds, const Words&... words) {
+    if (holds) return;
+    ++report_.violations_total;
+    if (report_.violations.size() < 100) report_.violations.push_back(absl::StrCat(words...));
+  }
+
+  std::string PoolName(Index pool) const {
+    return absl::StrCat("pool ", state_.CgroupName(state_.pools[pool].cgroup), " in ",
+                        state_.RegionName(state_.pools[pool].region));
+  }
+
+  bool IsUsedPool(Index pool) const {
+    return pool < state_.pools.size() && state_.pools[pool].cgroup != kNone;
+  }
+
+  // I6: every item is in one charge and one pool. Adds it to what the counters must say.
+  void CheckCharges() {
+    const StateScalars& s = state_.scalars;
+    uint64_t charges = 0, items = 0;
+    for (Index i = 0; i < state_.charges.size(); ++i) {
+      const ChargeRecord& charge = state_.charges[i];
+      if (charge.id.empty()) continue;
+      ++charges;
+      const absl::string_view id = charge.id.view();
+      Expect(state_.FindCharge(id) == i, "I8: charge ", id, " is not the one that its id finds");
+      Expect(state_.FindTombstone(id) == kNone, "I8: live charge ", id, " is spent as well");
+      Expect(charge.first_item != kNone, "I6: charge ", id, " has no item");
+      Expect(charge.granted_sequence <= s.sequence, "I9: charge ", id, " is of the future");
+      for (Index item = charge.first_item; item != kNone;
+           item = state_.items[item].next_in_charge) {
+        ++items;
+        Expect(state_.items[item].charge == i, "I6: an item of charge ", id,
+               " names another charge");
+        AddItem(item);
+      }
+    }
+    uint64_t used = 0;
+    for (Index i = 0; i < state_.items.size(); ++i) used += state_.items[i].charge != kNone;
+    Expect(charges == s.charges, "I6: ", charges, " charges, counted ", s.charges);
+    Expect(items == s.items && used == items, "I6: ", items, " items in charges, ", used,
+           " used, counted ", s.items);
+    Expect(state_.charge_ids.size() == charges, "I8: the index of charges has another size");
+  }
+
+  void AddItem(Index i) {
+    const ItemRecord& item = state_.items[i];
+    if (!IsUsedPool(item.pool)) {
+      Expect(false, "I6: an item is in a pool that is free");
+      return;
+    }
+    report_.charged_bytes += item.bytes.value();
+    ++pools_[item.pool].items;
+    ++cgroups_[state_.pools[item.pool].cgroup].items;
+    for (Index r = state_.pools[item.pool].region; r != kNone; r = state_.regions[r].parent)
+      ++regions_[r].items;
+    for (Index level = item.pool; level != kNone; level = state_.pools[level].group_pool) {
+      pools_[level].own += item.bytes.value();
+      for (Index p = level; p != kNone; p = state_.pools[p].counter.parent)
+        pools_[p].usage += item.bytes.value();
+    }
+  }
+
+  void CheckPools() {
+    uint64_t count = 0;
+    for (Index i = 0; i < state_.pools.size(); ++i) {
+      if (!IsUsedPool(i)) continue;
+      ++count;
+      AddToParents(i);
+    }
+    for (Index i = 0; i < state_.pools.size(); ++i) {
+      if (IsUsedPool(i)) CheckPool(i);
+    }
+    Expect(count == state_.scalars.pools, "I1: ", count, " pools, counted ", state_.scalars.pools);
+    Expect(state_.pool_keys.size() == count, "I1: the index of pools has another size");
+  }
+
+  void AddToParents(Index i) {
+    const PoolRecord& pool = state_.pools[i];
+    CgroupSums& cgroup = cgroups_[pool.cgroup];
+    ++cgroup.pools;
+    cgroup.has_limits |= pool.cgroup != kRootCgroup && !pool.has_default_limits();
+    if (pool.counter.parent == kNone) return;
+    PoolSums& parent = pools_[pool.counter.parent];
+    ++parent.children;
+    parent.min_claims += pool.counter.min_claim().value();
+    parent.low_claims += pool.counter.low_claim().value();
+  }
+
+  void CheckPool(Index i) {
+    const PoolRecord& pool = state_.pools[i];
+    const PageCounter& counter = pool.counter;
+    const PoolSums& sums = pools_[i];
+    Expect(counter.usage.value() == sums.usage, "I1: ", PoolName(i), " has usage ",
+           counter.usage.value(), " and not the sum of its charges");
+    Expect(pool.own.value() == sums.own, "I1: ", PoolName(i),
+           " has other own bytes than its charges");
+    Expect(counter.peak >= counter.usage, "I1: ", PoolName(i), " has a peak below its usage");
+    Expect(counter.children_min_claims.value() == sums.min_claims, "I5: ", PoolName(i),
+           " has other min claims");
+    Expect(counter.children_low_claims.value() == sums.low_claims, "I5: ", PoolName(i),
+           " has other low claims");
+    Expect(state_.FindPool(pool.cgroup, pool.region) == i, "I1: ", PoolName(i),
+           " is not found by its key");
+    CheckPoolLinks(i);
+  }
+
+  void CheckPoolLinks(Index i) {
+    const PoolRecord& pool = state_.pools[i];
+    const Index parent_cgroup = state_.cgroups[pool.cgroup].parent;
+    const Index parent =
+        parent_cgroup == kNone ? kNone : state_.FindPool(parent_cgroup, pool.region);
+    const Index group = state_.regions[pool.region].parent;
+    const Index group_pool = group == kNone ? kNone : state_.FindPool(pool.cgroup, group);
+    Expect(pool.counter.parent == parent && (parent != kNone) == (parent_cgroup != kNone),
+           "I1: ", PoolName(i), " has another parent than its cgroup");
+    Expect(pool.group_pool == group_pool && (group_pool != kNone) == (group != kNone),
+           "I1: ", PoolName(i), " has another group than its region");
+    uint64_t children = 0, items = 0;
+    Index prev = kNone;
+    for (Index c = pool.first_child; c != kNone; prev = c, c = state_.pools[c].next_sibling) {
+      ++children;
+      Expect(state_.pools[c].counter.parent == i && state_.pools[c].prev_sibling == prev,
+             "I1: ", PoolName(c), " hangs in the wrong list");
+    }
+    Expect(children == pools_[i].children, "I1: ", PoolName(i), " lists ", children, " children");
+    uint64_t newest = ~uint64_t{0};
+    prev = kNone;
+    for (Index item = pool.first_item; item != kNone;
+         prev = item, item = state_.items[item].next_in_pool) {
+      ++items;
+      Expect(state_.items[item].pool == i && state_.items[item].prev_in_pool == prev,
+             "I6: an item hangs in the list of ", PoolName(i), " and is in another pool");
+      const uint64_t sequence = state_.charges[state_.items[item].charge].granted_sequence;
+      Expect(sequence < newest, "I6: the items of ", PoolName(i), " are not newest first");
+      newest = sequence;
+    }
+    Expect(items == pools_[i].items, "I6: ", PoolName(i), " lists ", items, " items of ",
+           pools_[i].items);
+    const __int128 integral =
+        static_cast<__int128>(pool.counter.usage.value()) * state_.scalars.time_us -
+        pool.weighted_bytes;
+    Expect(integral >= 0, "I4: ", PoolName(i), " has negative byte-seconds");
+  }
+
+  void CheckCgroups() {
+    uint64_t count = 0, listed_pools = 0;
+    for (Index i = 0; i < state_.cgroups.size(); ++i) {
+      const CgroupRecord& cgroup = state_.cgroups[i];
+      if (!cgroup.is_used) continue;
+      ++count;
+      for (Index p = cgroup.first_pool; p != kNone; p = state_.pools[p].next_of_cgroup) {
+        ++listed_pools;
+        Expect(state_.pools[p].cgroup == i, "I1: ", PoolName(p),
+               " hangs in the list of another cgroup");
+      }
+      if (i == kRootCgroup) continue;
+      CgroupSums& parent = cgroups_[cgroup.parent];
+      ++parent.children;
+      parent.live_children += !cgroup.is_dying;
+      Expect(state_.FindCgroup(state_.CgroupName(i)) == i, "I1: cgroup ", state_.CgroupName(i),
+             " is not found by name");
+      Expect(cgroup.depth == state_.cgroups[cgroup.parent].depth + 1, "I1: cgroup ", cgroup.id,
+             " has a wrong depth");
+      Expect(cgroup.id < state_.scalars.next_cgroup_id, "I9: cgroup id ", cgroup.id,
+             " is of the future");
+    }
+    for (Index i = 0; i < state_.cgroups.size(); ++i) {
+      if (state_.cgroups[i].is_used) CheckCgroup(i);
+    }
+    Expect(count == state_.scalars.cgroups, "I1: ", count, " cgroups, counted ",
+           state_.scalars.cgroups);
+    Expect(state_.cgroup_paths.size() + 1 == count, "I1: the index of cgroups has another size");
+    Expect(listed_pools == state_.scalars.pools, "I1: cgroups list ", listed_pools, " pools");
+  }
+
+  void CheckCgroup(Index i) {
+    const CgroupRecord& cgroup = state_.cgroups[i];
+    const CgroupSums& sums = cgroups_[i];
+    Expect(cgroup.children == sums.children && cgroup.live_children == sums.live_children,
+           "I1: cgroup ", state_.CgroupName(i), " counts its children wrong");
+    Expect(cgroup.live_items == sums.items, "I6: cgroup ", state_.CgroupName(i),
+           " counts its items wrong");
+    uint64_t listed = 0;
+    Index prev = kNone;
+    for (Index c = cgroup.first_child; c != kNone; prev = c, c = state_.cgroups[c].next_sibling) {
+      ++listed;
+      Expect(state_.cgroups[c].parent == i && state_.cgroups[c].prev_sibling == prev, "I1: cgroup ",
+             state_.CgroupName(c), " hangs in the wrong list");
+    }
+    Expect(listed == sums.children, "I1: cgroup ", state_.CgroupName(i), " lists ", listed,
+           " children");
+    if (i == kRootCgroup) return;
+    const bool is_empty = sums.items == 0 && sums.children == 0;
+    Expect(!(cgroup.is_dying && is_empty), "I1: cgroup ", state_.CgroupName(i),
+           " should have ended");
+    Expect(!(cgroup.is_dying && sums.has_limits), "I1: dying cgroup ", state_.CgroupName(i),
+           " has limits");
+    Expect(!(cgroup.is_implicit && !cgroup.is_dying && is_empty && !sums.has_limits),
+           "I1: implicit cgroup ", state_.CgroupName(i), " should have disappeared");
+  }
+
+  void CheckRegions() {
+    uint64_t regions = 0, groups = 0, last_id = 0;
+    Index prev = kNone;
+    for (Index i = state_.scalars.first_region; i != kNone; prev = i, i = state_.regions[i].next) {
+      const RegionRecord& region = state_.regions[i];
+      ++(region.is_group ? groups : regions);
+      Expect(region.prev == prev && region.id > last_id, "I1: region ", region.id,
+             " is out of order");
+      last_id = region.id;
+      if (region.parent != kNone) ++regions_[region.parent].members;
+      Expect(state_.FindRegion(state_.RegionName(i)) == i, "I1: region ", region.id,
+             " is not found by name");
+      const PoolRecord& root = state_.pools[region.root_pool];
+      Expect(root.cgroup == kRootCgroup && root.region == i, "I1: region ", region.id,
+             " has another root pool");
+      Expect(root.counter.max == region.grantable && root.counter.min.is_zero() &&
+                 root.counter.low.is_zero() && !root.is_observed,
+             "I2: the root pool of region ", region.id, " has other limits than its grantable");
+    }
+    for (Index i = state_.scalars.first_region; i != kNone; i = state_.regions[i].next) {
+      Expect(state_.regions[i].members == regions_[i].members, "I1: group ", state_.RegionName(i),
+             " counts its members wrong");
+      Expect(state_.regions[i].live_items == regions_[i].items, "I6: region ", state_.RegionName(i),
+             " counts its items wrong");
+      Expect(!(state_.regions[i].is_gone && regions_[i].items == 0), "I1: region ",
+             state_.RegionName(i), " should have ended");
+    }
+    Expect(prev == state_.scalars.last_region, "I1: the list of regions has another end");
+    Expect(regions == state_.scalars.regions && groups == state_.scalars.groups,
+           "I1: regions are counted wrong");
+    Expect(state_.region_names.size() == regions + groups,
+           "I1: the index of regions has another size");
+    Expect(last_id < state_.scalars.next_region_id, "I9: a region id is of the future");
+  }
+
+  void CheckTombstones() {
+    uint64_t count = 0;
+    for (const int skewed : {0, 1}) {
+      int64_t covers = 0;
+      uint64_t serial = 0;
+      Index last = kNone;
+      for (Index i = state_.scalars.first_tombstone[skewed]; i != kNone;
+           last = i, i = state_.tombstones[i].next) {
+        const TombstoneRecord& tombstone = state_.tombstones[i];
+        ++count;
+        Expect(tombstone.covers_until_us >= covers && tombstone.serial > serial,
+               "I8: tombstones are out of order");
+        covers = tombstone.covers_until_us;
+        serial = tombstone.serial;
+        Expect(state_.FindTombstone(tombstone.id.view()) == i,
+               "I8: a tombstone is not found by its id");
+      }
+      Expect(last == state_.scalars.last_tombstone[skewed],
+             "I8: a queue of tombstones has another end");
+    }
+    Expect(count == state_.scalars.tombstones, "I8: ", count, " tombstones, counted ",
+           state_.scalars.tombstones);
+    Expect(state_.tombstone_ids.size() == count, "I8: the index of tombstones has another size");
+  }
+
+  // A record is used or in its table's list of free ones.
+  void CheckCounts() {
+    const StateScalars& s = state_.scalars;
+    const auto length = [](Index head, const auto& next) {
+      uint64_t n = 0;
+      for (Index i = head; i != kNone; i = next(i)) ++n;
+      return n;
+    };
+    Expect(
+        s.charges + length(s.free_charge, [&](Index i) { return state_.charges[i].hash_next; }) ==
+            state_.charges.size(),
+        "I6: charge records leak");
+    Expect(s.items + length(s.free_item, [&](Index i) { return state_.items[i].next_in_charge; }) ==
+               state_.items.size(),
+           "I6: item records leak");
+    Expect(s.pools + length(s.free_pool, [&](Index i) { return state_.pools[i].next_sibling; }) ==
+               state_.pools.size(),
+           "I1: pool records leak");
+    Expect(s.cgroups +
+                   length(s.free_cgroup, [&](Index i) { return state_.cgroups[i].next_sibling; }) ==
+               state_.cgroups.size(),
+           "I1: cgroup records leak");
+    Expect(s.regions + s.groups +
+                   length(s.free_region, [&](Index i) { return state_.regions[i].next; }) ==
+               state_.regions.size(),
+           "I1: region records leak");
+    Expect(s.tombstones +
+                   length(s.free_tombstone, [&](Index i) { return state_.tombstones[i].next; }) ==
+               state_.tombstones.size(),
+           "I8: tombstone records leak");
+  }
+
+  const State& state_;
+  std::vector<PoolSums> pools_;
+  std::vector<CgroupSums> cgroups_;
+  std::vector<RegionSums> regions_;
+  AuditReport report_;
+};
+
+}  // namespace
+
+AuditReport CheckInvariants(const State& state) { return Audit(state).Run(); }
+
+}  // namespace dmem
