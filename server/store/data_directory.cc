@@ -49,7 +49,7 @@ absl::Status CheckFormat(rocksdb::Env* env, const std::string& directory) {
   absl::string_view line = contents;
   int format = 0;
   if (!absl::ConsumePrefix(&line, kFormatWords) || !absl::ConsumeSuffix(&line, "\n") ||
-      !absl::SimpleAtoi(line, &format) || format < 1) {
+      !absl::SimpleAtoi(line, &format) || format < 1 || absl::StrCat(format) != line) {
     return absl::DataLossError(
         absl::StrCat(Quoted(directory), ": ", path, " is not a line \"", kFormatWords, "N\""));
   }
@@ -96,7 +96,10 @@ DirectoryLock::~DirectoryLock() { ::close(fd_); }
 absl::StatusOr<DirectoryState> InspectDirectory(rocksdb::Env* env, const std::string& directory) {
   std::vector<std::string> children;
   const rocksdb::Status listed = env->GetChildren(directory, &children);
-  if (listed.IsNotFound()) return DirectoryState::kEmpty;
+  // RocksDB says "not found" of what may not be read, too: that must not pass for empty.
+  if (listed.IsNotFound() && env->FileExists(directory).IsNotFound()) {
+    return DirectoryState::kEmpty;
+  }
   if (!listed.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat(Quoted(directory), " cannot be read: ", listed.ToString()));

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "rocksdb/file_system.h"
 
 namespace dmem::server {
 
@@ -38,9 +37,9 @@ Status WriteFileSynced(rocksdb::Env* env, const std::string& path, absl::string_
 }
 
 Status TruncateFileSynced(rocksdb::Env* env, const std::string& path, uint64_t size) {
-  Status status = env->GetFileSystem()->Truncate(path, size, rocksdb::IOOptions(), nullptr);
   std::unique_ptr<rocksdb::WritableFile> file;
-  if (status.ok()) status = env->ReopenWritableFile(path, &file, EnvOptions());
+  Status status = env->ReopenWritableFile(path, &file, EnvOptions());
+  if (status.ok()) status = file->Truncate(size);
   if (status.ok()) status = file->Sync();
   if (status.ok()) status = file->Close();
   return status;

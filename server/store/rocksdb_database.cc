@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/env.h"
+#include "rocksdb/listener.h"
 #include "rocksdb/sst_file_reader.h"
 #include "rocksdb/table.h"
 #include "server/store/env_files.h"
@@ -32,12 +33,22 @@ class SilentLogger : public rocksdb::Logger {
   void Logv(const char*, va_list) override {}
 };
 
+// What the first failure leaves on disk is known only by reading it again (Store). Setting
+// max_bgerror_resume_count is not enough: a full disk is waited for in another way.
+class NoResumption : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 rocksdb::DBOptions DatabaseWideOptions(const DatabaseOptions& options) {
   rocksdb::DBOptions result;
   result.env = options.env;
   result.paranoid_checks = true;
-  // What the first failure leaves on disk is known only by reading it again (Store).
   result.max_bgerror_resume_count = 0;
+  result.listeners.push_back(std::make_shared<NoResumption>());
   // One thread that flushes, one that compacts.
   result.max_background_jobs = 2;
   result.max_file_opening_threads = 2;

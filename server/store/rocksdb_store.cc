@@ -17,6 +17,7 @@
 #include "rocksdb/write_batch.h"
 #include "server/store/encoding.h"
 #include "server/store/env_files.h"
+#include "server/store/keeping_env.h"
 #include "server/store/rocksdb_database.h"
 
 namespace dmem::server {
@@ -160,7 +161,7 @@ RocksDbStore::RocksDbStore(StoreOptions options)
     : options_(std::move(options)),
       database_dir_(absl::StrCat(options_.data_dir, "/db")),
       checkpoint_path_(absl::StrCat(options_.data_dir, "/checkpoint.sst")),
-      env_(options_.env != nullptr ? options_.env : rocksdb::Env::Default()) {}
+      env_(NewKeepingEnv(options_.env != nullptr ? options_.env : rocksdb::Env::Default())) {}
 
 RocksDbStore::~RocksDbStore() {
   {
@@ -215,44 +216,49 @@ absl::StatusOr<RecoveredLog> RocksDbStore::Recover(RecoveryVisitor& visitor) {
 
 absl::Status RocksDbStore::CreateIfEmpty() {
   // Looked at before it is locked: what is not ours must not get so much as a LOCK.
-  absl::StatusOr<DirectoryState> state = InspectDirectory(env_, options_.data_dir);
+  absl::StatusOr<DirectoryState> state = InspectDirectory(env_.get(), options_.data_dir);
   if (!state.ok()) return state.status();
   absl::Status status;
-  if (*state == DirectoryState::kEmpty) status = MakeDirectory(env_, options_.data_dir);
+  if (*state == DirectoryState::kEmpty) status = MakeDirectory(env_.get(), options_.data_dir);
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<DirectoryLock>> lock = DirectoryLock::Acquire(options_.data_dir);
   if (!lock.ok()) return lock.status();
   lock_ = *std::move(lock);
   // Again: another process may have made a store in between.
-  state = InspectDirectory(env_, options_.data_dir);
+  state = InspectDirectory(env_.get(), options_.data_dir);
   if (!state.ok()) return state.status();
   if (*state == DirectoryState::kStore) return absl::OkStatus();
 
-  status = BeginStore(env_, options_.data_dir);
+  status = BeginStore(env_.get(), options_.data_dir);
   if (status.ok()) {
-    status = RocksDbDatabase::Create(DatabaseOptionsOf(options_, database_dir_, env_));
+    status = RocksDbDatabase::Create(DatabaseOptionsOf(options_, database_dir_, env_.get()));
   }
   if (status.ok()) {
-    status = HighWaterFile::Create(env_, absl::StrCat(options_.data_dir, "/HIGH_WATER"));
+    status = HighWaterFile::Create(env_.get(), absl::StrCat(options_.data_dir, "/HIGH_WATER"));
   }
   if (status.ok()) {
-    status = FromRocksDb(SyncDirectory(env_, options_.data_dir),
+    status = FromRocksDb(SyncDirectory(env_.get(), options_.data_dir),
                          absl::StrCat("cannot sync ", options_.data_dir));
   }
-  if (status.ok()) status = FinishStore(env_, options_.data_dir);
+  if (status.ok()) status = FinishStore(env_.get(), options_.data_dir);
   return status;
 }
 
 // Reads without writing a byte, so that a refused start, for damage or by the visitor, leaves the
 // directory for people to look at, and a second start sees what the first saw.
 absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
-  const DatabaseOptions database_options = DatabaseOptionsOf(options_, database_dir_, env_);
+  const DatabaseOptions database_options = DatabaseOptionsOf(options_, database_dir_, env_.get());
   absl::StatusOr<std::unique_ptr<HighWaterFile>> high_water =
-      HighWaterFile::Open(env_, absl::StrCat(options_.data_dir, "/HIGH_WATER"));
+      HighWaterFile::Open(env_.get(), absl::StrCat(options_.data_dir, "/HIGH_WATER"));
   if (!high_water.ok()) return high_water.status();
   high_water_ = *std::move(high_water);
 
-  // An error in `database_dir_`, with what the write-ahead logs can add to it.
+  const std::string current = absl::StrCat(database_dir_, "/CURRENT");
+  if (env_->FileExists(current).IsNotFound()) {
+    return absl::DataLossError(
+        absl::StrCat("store in ", options_.data_dir,
+                     " refused: it has a FORMAT file, but its database has no ", current));
+  }
   const absl::StatusOr<LogInspection> logs = RocksDbDatabase::InspectLogs(database_options);
   if (!logs.ok()) return logs.status();
   const auto data_loss = [&](absl::string_view what) {
@@ -317,7 +323,7 @@ absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
     database->reset();
     // The only repair. RocksDB's own way of tolerating such a tail leaves it in place and, cut off
     // between two of its steps, could show it later as damage with records after it.
-    status = FromRocksDb(TruncateFileSynced(env_, logs->torn_file, logs->torn_at),
+    status = FromRocksDb(TruncateFileSynced(env_.get(), logs->torn_file, logs->torn_at),
                          absl::StrCat("cannot cut ", logs->torn_file));
     if (!status.ok()) return status;
   }
@@ -326,11 +332,11 @@ absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
 
 absl::Status RocksDbStore::OpenEpoch(const RecoveredLog& read) {
   // What a crash in the middle of a checkpoint left: never ingested, so never part of the state.
-  absl::Status status = FromRocksDb(DeleteFileIfExists(env_, checkpoint_path_),
+  absl::Status status = FromRocksDb(DeleteFileIfExists(env_.get(), checkpoint_path_),
                                     absl::StrCat("cannot delete ", checkpoint_path_));
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<RocksDbDatabase>> database =
-      RocksDbDatabase::Open(DatabaseOptionsOf(options_, database_dir_, env_));
+      RocksDbDatabase::Open(DatabaseOptionsOf(options_, database_dir_, env_.get()));
   if (!database.ok()) return database.status();
   database_ = *std::move(database);
   const absl::StatusOr<LastRecord> last = ReadLastRecord(*database_);
@@ -432,7 +438,7 @@ absl::Status RocksDbStore::IngestDelta(const CheckpointDelta& delta) {
 
   // Deleted, not truncated: after a crash between RocksDB's link and unlink, this name is a second
   // one of a file that belongs to the database.
-  rocksdb::Status status = DeleteFileIfExists(env_, checkpoint_path_);
+  rocksdb::Status status = DeleteFileIfExists(env_.get(), checkpoint_path_);
   const rocksdb::Options file_options = database_->StateFileOptions();
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(file_options), file_options,
                                 database_->state());

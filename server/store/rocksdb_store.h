@@ -85,7 +85,7 @@ class RocksDbStore final : public Store {
   const StoreOptions options_;
   const std::string database_dir_;
   const std::string checkpoint_path_;  // Of the file that is about to be ingested.
-  rocksdb::Env* const env_;
+  const std::unique_ptr<rocksdb::Env> env_;
 
   bool recover_called_ = false;
   std::unique_ptr<DirectoryLock> lock_;

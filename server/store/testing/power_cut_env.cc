@@ -6,11 +6,13 @@
 #include <limits>
 #include <mutex>
 #include <random>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
+#include "rocksdb/system_clock.h"
 #include "server/store/testing/disk_model.h"
 
 namespace dmem::server {
@@ -406,9 +408,31 @@ IOStatus PowerCutFileSystem::NewDirectory(const std::string& name, const IOOptio
   return status;
 }
 
+namespace {
+
+// RocksDB waits a second after a failed flush, in case it helps. Here it never does.
+class ImpatientClock : public rocksdb::SystemClockWrapper {
+ public:
+  using SystemClockWrapper::SystemClockWrapper;
+  const char* Name() const override { return "ImpatientClock"; }
+  void SleepForMicroseconds(int) override { std::this_thread::yield(); }
+};
+
+class PowerCutRocksDbEnv : public rocksdb::EnvWrapper {
+ public:
+  explicit PowerCutRocksDbEnv(const std::shared_ptr<FileSystem>& file_system)
+      : EnvWrapper(rocksdb::NewCompositeEnv(file_system)) {
+    file_system_ = file_system;
+    system_clock_ = std::make_shared<ImpatientClock>(rocksdb::SystemClock::Default());
+  }
+  const char* Name() const override { return "PowerCutEnv"; }
+};
+
+}  // namespace
+
 PowerCutEnv::PowerCutEnv(const std::string& root)
     : file_system_(std::make_shared<PowerCutFileSystem>(root)),
-      env_(rocksdb::NewCompositeEnv(file_system_)) {}
+      env_(std::make_unique<PowerCutRocksDbEnv>(file_system_)) {}
 
 PowerCutEnv::~PowerCutEnv() = default;
 
