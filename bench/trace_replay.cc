@@ -14,12 +14,14 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "bench/replay/grpc_authority.h"
+#include "bench/replay/dmemd_authority.h"
 #include "bench/replay/openb_trace.h"
 #include "bench/replay/progress_bar.h"
 #include "bench/replay/replay.h"
 #include "bench/replay/report.h"
 #include "bench/replay/usage_trace.h"
+#include "client/client.h"
+#include "client/grpc_connection.h"
 
 namespace dmem::replay {
 namespace {
@@ -64,7 +66,10 @@ int Run(const Flags& flags) {
       bar.Update(phase, done, total, live);
     };
   }
-  GrpcAuthority authority(flags.server, absl::Now);
+  client::RetryPolicy patient;
+  patient.timeout = absl::Seconds(30);  // A server that restarts is waited for.
+  client::Client client(client::MakeGrpcConnection(flags.server), patient);
+  DmemdAuthority authority(&client, absl::Now);
   const absl::Time began = absl::Now();
   absl::StatusOr<Totals> totals = Replay(flags, options, &authority);
   if (!totals.ok()) {

@@ -1,30 +1,29 @@
 // Copyright 2026 The dmemd Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#ifndef DMEM_BENCH_REPLAY_GRPC_AUTHORITY_H_
-#define DMEM_BENCH_REPLAY_GRPC_AUTHORITY_H_
+#ifndef DMEM_BENCH_REPLAY_DMEMD_AUTHORITY_H_
+#define DMEM_BENCH_REPLAY_DMEMD_AUTHORITY_H_
 
+#include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "bench/replay/authority.h"
+#include "client/client.h"
 
 namespace dmem::replay {
 
-// A running dmemd, called over gRPC without TLS. UNAVAILABLE is sent again up to four times, over
-// some ten seconds; that is safe, since every call here is idempotent: charges have ids, and sizes
-// are absolute. Errors are the server's, with what was asked in front.
+// A running dmemd. Charges carry ids and sizes are absolute, so that the client may send again what
+// got no answer. Errors are the client's, with what was asked in front.
 //
 // Thread safety: one thread at a time.
-class GrpcAuthority : public Authority {
+class DmemdAuthority : public Authority {
  public:
-  // `clock` gives the time of a charge's first sending.
-  GrpcAuthority(const std::string& server, std::function<absl::Time()> clock);
-  ~GrpcAuthority() override;
+  // `client` must outlive this; `clock` gives the time of a charge's first sending.
+  DmemdAuthority(client::Client* client, std::function<absl::Time()> clock);
 
   absl::Status RegisterGroup(const std::string& name, const std::string& parent) override;
   absl::Status RegisterRegion(const RegionOrder& region) override;
@@ -37,12 +36,10 @@ class GrpcAuthority : public Authority {
                                         const std::string& id_prefix) override;
 
  private:
-  struct Rpc;
-
-  std::unique_ptr<Rpc> rpc_;
-  std::function<absl::Time()> clock_;
+  client::Client& client_;
+  const std::function<absl::Time()> clock_;
 };
 
 }  // namespace dmem::replay
 
-#endif  // DMEM_BENCH_REPLAY_GRPC_AUTHORITY_H_
+#endif  // DMEM_BENCH_REPLAY_DMEMD_AUTHORITY_H_

@@ -1,7 +1,7 @@
 // Copyright 2026 The dmemd Authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "bench/replay/grpc_authority.h"
+#include "bench/replay/dmemd_authority.h"
 
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/client.h"
+#include "client/grpc_connection.h"
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -102,23 +104,25 @@ class ScriptedService : public v1::QuotaService::Service {
   }
 };
 
-class GrpcAuthorityTest : public ::testing::Test {
+class DmemdAuthorityTest : public ::testing::Test {
  protected:
-  GrpcAuthorityTest() {
+  DmemdAuthorityTest() {
     int port = 0;
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    authority_ =
-        std::make_unique<GrpcAuthority>(absl::StrCat("127.0.0.1:", port), [this] { return now_; });
+    client_ = std::make_unique<client::Client>(
+        client::MakeGrpcConnection(absl::StrCat("127.0.0.1:", port)));
+    authority_ = std::make_unique<DmemdAuthority>(client_.get(), [this] { return now_; });
   }
-  ~GrpcAuthorityTest() override { server_->Shutdown(); }
+  ~DmemdAuthorityTest() override { server_->Shutdown(); }
 
   ScriptedService service_;
   std::unique_ptr<grpc::Server> server_;
   absl::Time now_ = absl::FromUnixNanos(1700000000123456789);
-  std::unique_ptr<GrpcAuthority> authority_;
+  std::unique_ptr<client::Client> client_;
+  std::unique_ptr<DmemdAuthority> authority_;
 };
 
 const ChargeOrder& AnOrder() {
@@ -127,7 +131,7 @@ const ChargeOrder& AnOrder() {
   return *order;
 }
 
-TEST_F(GrpcAuthorityTest, SendsAChargeWithIdTimeOwnerAndQos) {
+TEST_F(DmemdAuthorityTest, SendsAChargeWithIdTimeOwnerAndQos) {
   const auto verdict = authority_->Charge(AnOrder());
   ASSERT_TRUE(verdict.ok()) << verdict.status();
   EXPECT_TRUE(verdict->granted);
@@ -139,7 +143,7 @@ TEST_F(GrpcAuthorityTest, SendsAChargeWithIdTimeOwnerAndQos) {
                   "name: \"t\" } labels { key: \"qos\" value: \"LS\" }"));
 }
 
-TEST_F(GrpcAuthorityTest, RetriesUnavailableWithTheSameRequest) {
+TEST_F(DmemdAuthorityTest, RetriesUnavailableWithTheSameRequest) {
   service_.answers = {grpc::Status(grpc::StatusCode::UNAVAILABLE, "busy"),
                       grpc::Status(grpc::StatusCode::UNAVAILABLE, "busy")};
   const auto verdict = authority_->Charge(AnOrder());
@@ -149,7 +153,7 @@ TEST_F(GrpcAuthorityTest, RetriesUnavailableWithTheSameRequest) {
   EXPECT_EQ(service_.requests[0], service_.requests[2]);
 }
 
-TEST_F(GrpcAuthorityTest, ACountersRefusalIsAVerdict) {
+TEST_F(DmemdAuthorityTest, ACountersRefusalIsAVerdict) {
   for (const char* reason : {"MAX_EXCEEDED", "CAPACITY", "COUNTER_OVERFLOW"}) {
     service_.answers = {Error(grpc::StatusCode::RESOURCE_EXHAUSTED, reason),
                         Error(grpc::StatusCode::RESOURCE_EXHAUSTED, reason)};
@@ -162,7 +166,7 @@ TEST_F(GrpcAuthorityTest, ACountersRefusalIsAVerdict) {
   }
 }
 
-TEST_F(GrpcAuthorityTest, AnyOtherErrorIsAnErrorThatSaysWhatWasAsked) {
+TEST_F(DmemdAuthorityTest, AnyOtherErrorIsAnErrorThatSaysWhatWasAsked) {
   service_.answers = {Error(grpc::StatusCode::RESOURCE_EXHAUSTED, "TOO_MANY"),
                       grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "message too large"),
                       Error(grpc::StatusCode::NOT_FOUND, "REGION_NOT_FOUND")};
@@ -175,13 +179,13 @@ TEST_F(GrpcAuthorityTest, AnyOtherErrorIsAnErrorThatSaysWhatWasAsked) {
   }
 }
 
-TEST_F(GrpcAuthorityTest, ResizesToAnAbsoluteSize) {
+TEST_F(DmemdAuthorityTest, ResizesToAnAbsoluteSize) {
   ASSERT_TRUE(authority_->Resize("run.7.t", {"/ls/t", "n/gpu0", 9}).ok());
   EXPECT_THAT(service_.requests, ElementsAre("items { charge_id: \"run.7.t\" cgroup: \"/ls/t\" "
                                              "region: \"n/gpu0\" bytes: 9 }"));
 }
 
-TEST_F(GrpcAuthorityTest, AnUnchargeMustFindItsCharge) {
+TEST_F(DmemdAuthorityTest, AnUnchargeMustFindItsCharge) {
   EXPECT_TRUE(authority_->Uncharge("run.7.t").ok());
   service_.outcome = v1::UNCHARGE_OUTCOME_ALREADY;
   EXPECT_TRUE(authority_->Uncharge("run.7.t").ok()) << "as after a retry";
@@ -190,14 +194,14 @@ TEST_F(GrpcAuthorityTest, AnUnchargeMustFindItsCharge) {
   EXPECT_EQ(service_.requests[0], "charge_ids: \"run.7.t\"");
 }
 
-TEST_F(GrpcAuthorityTest, ACgroupThatExistsIsFine) {
+TEST_F(DmemdAuthorityTest, ACgroupThatExistsIsFine) {
   service_.answers = {Error(grpc::StatusCode::ALREADY_EXISTS, "CGROUP_EXISTS"),
                       Error(grpc::StatusCode::NOT_FOUND, "PARENT_NOT_FOUND")};
   EXPECT_TRUE(authority_->CreateCgroup("/ls").ok());
   EXPECT_EQ(authority_->CreateCgroup("/a/b").code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(GrpcAuthorityTest, RegistersGroupsAndRegions) {
+TEST_F(DmemdAuthorityTest, RegistersGroupsAndRegions) {
   ASSERT_TRUE(authority_->RegisterGroup("model/T4", "cluster").ok());
   ASSERT_TRUE(authority_->RegisterRegion({"n/gpu0", "model/T4", "n", "T4", 100}).ok());
   EXPECT_THAT(service_.requests,
@@ -206,14 +210,14 @@ TEST_F(GrpcAuthorityTest, RegistersGroupsAndRegions) {
                           "model: \"T4\" } parent: \"model/T4\" }"));
 }
 
-TEST_F(GrpcAuthorityTest, ReadsThePeak) {
+TEST_F(DmemdAuthorityTest, ReadsThePeak) {
   const auto peak = authority_->PeakBytes("/ls", "cluster");
   ASSERT_TRUE(peak.ok()) << peak.status();
   EXPECT_EQ(*peak, 77u);
   EXPECT_THAT(service_.requests, ElementsAre("cgroup: \"/ls\" region: \"cluster\""));
 }
 
-TEST_F(GrpcAuthorityTest, CountsTheChargesOfTheRunOnAllPages) {
+TEST_F(DmemdAuthorityTest, CountsTheChargesOfTheRunOnAllPages) {
   const auto live = authority_->CountLive("cluster", "run.");
   ASSERT_TRUE(live.ok()) << live.status();
   EXPECT_EQ(live->charges, 2u);
