@@ -41,7 +41,7 @@ struct Snapshot {
 // Thread-compatible: one owner. Snapshots are read from any thread.
 class Ledger {
  public:
-  // An empty ledger with only "/", or what `restore` (core/state_codec.h) fills in.
+  // An empty ledger with only "/", or what `restore` (core/state_restorer.h) fills in.
   Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -72,7 +72,7 @@ class Ledger {
   void Release(std::unique_ptr<Snapshot> snapshot);
 
  private:
-  friend class StateRestorer;  // core/state_codec.h
+  friend class StateRestorer;  // core/state_restorer.h
 
   StateEditor editor() { return StateEditor(&state_, &epochs_); }
   // Ends a command that changed something: counts it, sets the clock, forgets ids that nobody may

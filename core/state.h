@@ -179,6 +179,7 @@ struct StateScalars {
 };
 
 inline constexpr Index kRootCgroup = 0;
+inline constexpr int kCgroupDepthMax = 32;
 // Groups above a region.
 inline constexpr int kGroupDepthMax = 8;
 // How far a charge's created_at may be ahead of the command's time.

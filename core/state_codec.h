@@ -1,7 +1,7 @@
 // Copyright 2026 The dmemd Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The state as objects, keys and values of bytes: for checkpoints, recovery and the state hash.
+// The state as objects, keys and values of bytes: for checkpoints and the state hash.
 
 #ifndef CORE_STATE_CODEC_H_
 #define CORE_STATE_CODEC_H_
@@ -11,9 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/string_view.h"
-#include "core/ledger.h"
 #include "core/state.h"
 
 namespace dmem {
@@ -43,21 +40,6 @@ StateHash HashOf(const State& state);
 // What leads from `base` to `state`; with a null base, all of `state`. `base_hash` is the base's
 // hash. Cost: the objects in pages that changed. REQUIRES: both come from the same ledger.
 StateDelta DiffStates(const State* base, const StateHash& base_hash, const State& state);
-
-// Fills an empty ledger with objects.
-class StateRestorer {
- public:
-  // REQUIRES: `ledger` has had no command.
-  explicit StateRestorer(Ledger* ledger) : ledger_(ledger) {}
-  // Objects come in ascending order of their keys. DATA_LOSS: not an object, or one that does not
-  // fit.
-  absl::Status AddObject(absl::string_view key, absl::string_view value);
-  // After the last. DATA_LOSS: something that others refer to is missing.
-  absl::Status Finish();
-
- private:
-  Ledger* ledger_;
-};
 
 }  // namespace dmem
 

@@ -1,0 +1,245 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/state_restorer.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "core/details.h"
+#include "core/object_kinds.h"
+#include "core/state_editor.h"
+
+namespace dmem {
+namespace {
+
+absl::Status Damaged(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("stored state: ", what));
+}
+
+absl::optional<ByteCount> ReadBytes(Decoder* in) { return ByteCount::FromUint64(in->Uint()); }
+
+bool FitsInt32(int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; }
+
+// Whether no counter would overflow; the root's are the largest.
+bool Fits(const State& state, Index region, ByteCount bytes) {
+  for (; region != kNone; region = state.regions[region].parent) {
+    if (!state.pools[state.regions[region].root_pool].counter.usage.Plus(bytes).has_value())
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::Status StateRestorer::AddObject(absl::string_view key, absl::string_view value) {
+  if (key.empty()) return Damaged("an object without a key");
+  Decoder key_in(key.substr(1));
+  Decoder in(value);
+  absl::Status status;
+  switch (key.front()) {
+    case kScalarsKind:
+      status = AddScalars(&in);
+      break;
+    case kRegionKind:
+      status = AddRegion(key_in.BigEndian(), &in);
+      break;
+    case kCgroupKind:
+      status = AddCgroup(key_in.BigEndian(), &in);
+      break;
+    case kPoolKind: {
+      const uint64_t cgroup = key_in.BigEndian();
+      status = AddPool(cgroup, key_in.BigEndian(), &in);
+      break;
+    }
+    case kChargeKind:
+      status = AddCharge(key_in.BigEndian(), &in);
+      break;
+    case kTombstoneKind:
+      status = AddTombstone(key_in.BigEndian(), &in);
+      break;
+    default:
+      return Damaged(
+          absl::StrCat("an object of unknown kind ", absl::CHexEscape(key.substr(0, 1))));
+  }
+  if (!status.ok()) return status;
+  if (!key_in.done() || !in.done())
+    return Damaged(absl::StrCat("a malformed object ", absl::CHexEscape(key)));
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::AddScalars(Decoder* in) {
+  StateScalars& s = ledger_->state_.scalars;
+  const uint64_t implicit = in->Uint();
+  if (implicit > static_cast<uint64_t>(ImplicitCgroups::kOff))
+    return Damaged("an unknown policy for implicit cgroups");
+  s.settings.implicit_cgroups = static_cast<ImplicitCgroups>(implicit);
+  s.settings.tombstone_window_us = in->Int();
+  s.settings.tombstones_max = in->Uint();
+  s.settings.regions_max = in->Uint();
+  s.settings.cgroups_max = in->Uint();
+  s.settings.pools_max = in->Uint();
+  s.settings.charges_max = in->Uint();
+  s.settings.items_max = in->Uint();
+  s.sequence = in->Uint();
+  s.time_us = in->Int();
+  s.next_region_id = in->Uint();
+  s.next_cgroup_id = in->Uint();
+  s.next_tombstone_serial = in->Uint();
+  s.ids_covered_since_us = in->Int();
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::AddRegion(uint64_t id, Decoder* in) {
+  State& state = ledger_->state_;
+  const absl::string_view name = in->String();
+  const bool is_group = in->Bool(), is_gone = in->Bool(), is_cordoned = in->Bool(),
+             is_explicit = in->Bool();
+  const auto capacity = ReadBytes(in), reserved = ReadBytes(in), grantable = ReadBytes(in);
+  const uint64_t incarnation = in->Uint(), parent = in->Uint();
+  const absl::string_view attributes = in->String();
+  if (!in->ok() || id == 0 || name.empty() || !capacity || !reserved || !grantable ||
+      !IsRegionAttributes(attributes) || !regions_.emplace(id, state.regions.size()).second) {
+    return Damaged(absl::StrCat("a malformed region ", id));
+  }
+  // Groups may have larger ids than what is in them, so parents and pools follow in LinkRegions.
+  const Index i = ledger_->editor().AddRegion(id, name, is_group);
+  ledger_->editor().SetAttributes(i, attributes);
+  if (is_gone) ledger_->editor().MarkGone(i);
+  RegionRecord& region = state.regions.Mutable(i);
+  region.is_cordoned = is_cordoned;
+  region.grantable_is_explicit = is_explicit;
+  region.capacity = *capacity;
+  region.reserved = *reserved;
+  region.grantable = *grantable;
+  region.incarnation = incarnation;
+  if (parent != 0) parents_.emplace_back(i, parent);
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::LinkRegions() {
+  for (const auto& [region, parent] : parents_) {
+    const auto it = regions_.find(parent);
+    if (it == regions_.end() || !ledger_->state_.regions[it->second].is_group) {
+      return Damaged(absl::StrCat("a region's parent ", parent, " is not a group"));
+    }
+    ledger_->editor().SetRegionParent(region, it->second);
+  }
+  parents_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::AddCgroup(uint64_t id, Decoder* in) {
+  if (absl::Status status = LinkRegions(); !status.ok()) return status;
+  State& state = ledger_->state_;
+  const uint64_t parent = in->Uint();
+  const absl::string_view name = in->String();
+  const bool is_implicit = in->Bool(), is_dying = in->Bool(), has_priority = in->Bool();
+  const int64_t priority = in->Int();
+  if (!in->ok() || !FitsInt32(priority)) return Damaged(absl::StrCat("a malformed cgroup ", id));
+  if (id == 0 && (parent != 0 || !name.empty() || is_implicit || is_dying))
+    return Damaged("a malformed root cgroup");
+  Index i = kRootCgroup;
+  if (id != 0) {
+    const auto it = cgroups_.find(parent);
+    if (it == cgroups_.end() || name.empty() || state.cgroups[it->second].depth >= kCgroupDepthMax)
+      return Damaged(absl::StrCat("cgroup ", id, " has no parent"));
+    i = ledger_->editor().AddCgroup(id, it->second, name, is_implicit);
+    if (is_dying) ledger_->editor().MarkDying(i, 0);
+  }
+  cgroups_[id] = i;
+  CgroupRecord& cgroup = state.cgroups.Mutable(i);
+  cgroup.has_priority = has_priority;
+  cgroup.priority = static_cast<int32_t>(priority);
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::AddPool(uint64_t cgroup_id, uint64_t region_id, Decoder* in) {
+  const auto peak = ReadBytes(in), min = ReadBytes(in), low = ReadBytes(in), max = ReadBytes(in);
+  const bool is_observed = in->Bool();
+  const uint64_t limits_sequence = in->Uint(), refusals = in->Uint(), would_refuse = in->Uint();
+  const uint64_t weighted_high = in->BigEndian(), weighted_low = in->BigEndian();
+  const auto cgroup = cgroups_.find(cgroup_id);
+  const auto region = regions_.find(region_id);
+  if (!in->ok() || !peak || !min || !low || !max || cgroup == cgroups_.end() ||
+      region == regions_.end()) {
+    return Damaged(
+        absl::StrCat("a malformed pool of cgroup ", cgroup_id, " and region ", region_id));
+  }
+  const Index i = ledger_->editor().EnsurePool(cgroup->second, region->second);
+  ledger_->editor().SetLimits(i, *min, *low, *max, is_observed, limits_sequence);
+  PoolRecord& pool = ledger_->state_.pools.Mutable(i);
+  pool.counter.peak = *peak;
+  pool.refusals = refusals;
+  pool.would_refuse = would_refuse;
+  pool.weighted_bytes =
+      static_cast<__int128>((static_cast<unsigned __int128>(weighted_high) << 64) | weighted_low);
+  ++pools_;
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
+  State& state = ledger_->state_;
+  const absl::string_view id = in->String(), details = in->String();
+  const uint64_t high = in->BigEndian(), low = in->BigEndian();
+  const int64_t created_at_us = in->Int(), granted_at_us = in->Int();
+  const bool has_priority = in->Bool();
+  const int64_t priority = in->Int();
+  const uint64_t items_granted = in->Uint();
+  const bool is_preemptible = in->Bool(), is_partial = in->Bool();
+  if (!in->ok() || id.empty() || !IsChargeDetails(details) || !FitsInt32(priority) ||
+      items_granted > UINT16_MAX || state.FindCharge(id) != kNone) {
+    return Damaged(absl::StrCat("a malformed charge ", granted_sequence));
+  }
+  const Index i = ledger_->editor().AddCharge(id);
+  ChargeRecord& charge = state.charges.Mutable(i);
+  charge.details = Blob::Make(details);
+  charge.fingerprint_high = high;
+  charge.fingerprint_low = low;
+  charge.created_at_us = created_at_us;
+  charge.granted_at_us = granted_at_us;
+  charge.granted_sequence = granted_sequence;
+  charge.has_priority = has_priority;
+  charge.priority = static_cast<int32_t>(priority);
+  charge.items_granted = static_cast<uint16_t>(items_granted);
+  charge.is_preemptible = is_preemptible;
+  charge.is_partial = is_partial;
+  for (Index last_item = kNone; !in->done();) {
+    const auto cgroup = cgroups_.find(in->Uint());
+    const auto region = regions_.find(in->Uint());
+    const auto bytes = ReadBytes(in);
+    if (!in->ok() || cgroup == cgroups_.end() || region == regions_.end() || !bytes) {
+      return Damaged(absl::StrCat("a malformed item of charge ", granted_sequence));
+    }
+    const Index pool = state.FindPool(cgroup->second, region->second);
+    if (pool == kNone || !Fits(state, region->second, *bytes)) {
+      return Damaged(
+          absl::StrCat("an item of charge ", granted_sequence, " does not fit its pool"));
+    }
+    last_item = ledger_->editor().AddItem(i, last_item, pool, *bytes);
+    // Peaks and byte-seconds are stored, and stay: a change at time 0 adds nothing to these.
+    ledger_->editor().AddUsage(pool, *bytes, /*time_us=*/0);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::AddTombstone(uint64_t serial, Decoder* in) {
+  const absl::string_view id = in->String();
+  const int64_t covers_until_us = in->Int();
+  const bool is_skewed = in->Bool();
+  if (!in->ok() || id.empty() || ledger_->state_.FindTombstone(id) != kNone) {
+    return Damaged(absl::StrCat("a malformed tombstone ", serial));
+  }
+  ledger_->editor().AddTombstone(Blob::Make(id), serial, covers_until_us, is_skewed);
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::Finish() {
+  if (absl::Status status = LinkRegions(); !status.ok()) return status;
+  if (ledger_->state_.scalars.pools != pools_) {
+    return Damaged(absl::StrCat(pools_, " pools are stored where ", ledger_->state_.scalars.pools,
+                                " must be"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace dmem
