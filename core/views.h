@@ -79,8 +79,10 @@ struct ChargeView {
 };
 
 RegionView ViewRegion(const State& state, Index region);
-// `rows` over all groups at once costs one pass over the regions; see ViewGroups.
+// All groups, in order of registration, in one pass over the regions. GONE regions count as
+// members, but their capacity does not.
 std::vector<GroupView> ViewGroups(const State& state);
+// As in ViewGroups, at the same cost.
 GroupView ViewGroup(const State& state, Index group);
 CgroupView ViewCgroup(const State& state, Index cgroup);
 ChargeView ViewCharge(const State& state, Index charge);
@@ -90,9 +92,9 @@ PoolView ViewPool(const State& state, Index pool, Index limit, int64_t time_us);
 PoolView DefaultPoolView(const State& state, absl::string_view cgroup_name, Index cgroup,
                          Index region);
 
-// One page of a listing: calls of the same kind with the cursor that the last returned, from 0
-// until kNone, give every object that exists throughout exactly once, in no particular order. A
-// call looks at all records at most once and returns at most `limit` of those that match.
+// One page of a listing: calls of the same kind with the cursor that the last one left, from 0
+// until it is kNone, give every object that exists throughout exactly once, in no particular order.
+// A call returns at most `limit` of those that match, and looks at each record at most once.
 struct PoolFilter {
   Index region = kNone;  // Only of this region or group.
   Index cgroup = kNone;  // Only of this cgroup and those below it.
@@ -100,14 +102,15 @@ struct PoolFilter {
 };
 std::vector<Index> ListPools(const State& state, const PoolFilter& filter, Index* cursor,
                              size_t limit);
-std::vector<Index> ListCgroups(const State& state, Index below_or_at, Index* cursor, size_t limit);
+std::vector<Index> ListCgroups(const State& state, Index at_or_below, Index* cursor, size_t limit);
 struct ChargeFilter {
   Index region = kNone;  // With an item in this region, or below this group.
   Index cgroup = kNone;  // With an item in this cgroup or below it.
 };
 std::vector<Index> ListCharges(const State& state, const ChargeFilter& filter, Index* cursor,
                                size_t limit);
-// In order of registration, groups among the regions. The cursor is an id, from 0.
+// In order of registration, groups among the regions. Continues behind `*after_id`, and leaves
+// there the id of the last one returned, or 0 after the end.
 std::vector<Index> ListRegions(const State& state, uint64_t* after_id, size_t limit);
 
 }  // namespace dmem

@@ -1,0 +1,245 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/views.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "core/check.h"
+#include "core/details.h"
+#include "core/protection.h"
+
+namespace dmem {
+namespace {
+
+constexpr uint64_t kMicrosPerSecond = 1000000;
+
+std::string DecimalOf(unsigned __int128 value) {
+  std::string digits;
+  do {
+    digits.push_back(static_cast<char>('0' + static_cast<int>(value % 10)));
+    value /= 10;
+  } while (value > 0);
+  std::reverse(digits.begin(), digits.end());
+  return digits;
+}
+
+// Byte-microseconds as byte-seconds, without trailing zeros behind the point.
+std::string FormatByteSeconds(unsigned __int128 byte_micros) {
+  std::string text = DecimalOf(byte_micros / kMicrosPerSecond);
+  const uint64_t rest = static_cast<uint64_t>(byte_micros % kMicrosPerSecond);
+  if (rest == 0) return text;
+  std::string micros = DecimalOf(kMicrosPerSecond + rest).substr(1);
+  micros.erase(micros.find_last_not_of('0') + 1);
+  return absl::StrCat(text, ".", micros);
+}
+
+bool IsAtOrBelowCgroup(const State& state, Index cgroup, Index ancestor) {
+  return cgroup == ancestor || state.IsBelow(cgroup, ancestor);
+}
+
+bool IsInRegion(const State& state, Index region, Index region_or_group) {
+  while (region != kNone && region != region_or_group) region = state.regions[region].parent;
+  return region == region_or_group;
+}
+
+// A page of the used records of `table` that match, from `*cursor`.
+template <typename Table, typename Matches>
+std::vector<Index> ListRecords(const Table& table, Index* cursor, size_t limit,
+                               const Matches& matches) {
+  std::vector<Index> page;
+  Index i = *cursor;
+  for (; i < table.size() && page.size() < limit; ++i) {
+    if (matches(i)) page.push_back(i);
+  }
+  *cursor = i < table.size() ? i : kNone;
+  return page;
+}
+
+}  // namespace
+
+RegionView ViewRegion(const State& state, Index i) {
+  const RegionRecord& region = state.regions[i];
+  const RegionAttributes attributes = DecodeRegionAttributes(region.attributes.view());
+  RegionView view;
+  view.name = state.RegionName(i);
+  view.id = region.id;
+  view.capacity = region.capacity;
+  view.reserved = region.reserved;
+  view.grantable = region.grantable;
+  view.node = std::string(attributes.node);
+  view.model = std::string(attributes.model);
+  view.uuid = std::string(attributes.uuid);
+  view.pci = std::string(attributes.pci);
+  if (region.parent != kNone) view.parent = state.RegionName(region.parent);
+  view.incarnation = region.incarnation;
+  view.is_gone = region.is_gone;
+  view.is_cordoned = region.is_cordoned;
+  view.grantable_is_explicit = region.grantable_is_explicit;
+  view.usage = state.pools[region.root_pool].counter.usage;
+  view.over = view.usage.MinusOrZero(region.grantable);
+  view.live_items = region.live_items;
+  return view;
+}
+
+std::vector<GroupView> ViewGroups(const State& state) {
+  std::vector<GroupView> groups;
+  std::vector<Index> place(state.regions.size(), kNone);
+  for (Index i = state.scalars.first_region; i != kNone; i = state.regions[i].next) {
+    const RegionRecord& region = state.regions[i];
+    if (!region.is_group) continue;
+    GroupView view;
+    view.name = state.RegionName(i);
+    view.id = region.id;
+    if (region.parent != kNone) view.parent = state.RegionName(region.parent);
+    view.usage = state.pools[region.root_pool].counter.usage;
+    place[i] = static_cast<Index>(groups.size());
+    groups.push_back(std::move(view));
+  }
+  for (Index i = state.scalars.first_region; i != kNone; i = state.regions[i].next) {
+    const RegionRecord& region = state.regions[i];
+    for (Index up = region.parent; up != kNone; up = state.regions[up].parent) {
+      GroupView& group = groups[place[up]];
+      if (region.is_group) {
+        ++group.member_groups;
+        continue;
+      }
+      ++group.member_regions;
+      if (region.is_gone) continue;
+      group.grantable = group.grantable.PlusSaturating(region.grantable);
+      group.capacity = group.capacity.PlusSaturating(region.capacity);
+    }
+  }
+  return groups;
+}
+
+GroupView ViewGroup(const State& state, Index group) {
+  for (GroupView& view : ViewGroups(state)) {
+    if (view.id == state.regions[group].id) return std::move(view);
+  }
+  DMEM_CHECK(false);
+  return GroupView();
+}
+
+CgroupView ViewCgroup(const State& state, Index i) {
+  const CgroupRecord& cgroup = state.cgroups[i];
+  CgroupView view;
+  view.path = state.CgroupName(i);
+  if (cgroup.is_dying) view.path_before_deletion = state.CgroupPath(i);
+  view.id = cgroup.id;
+  view.is_dying = cgroup.is_dying;
+  view.is_implicit = cgroup.is_implicit;
+  view.has_priority = cgroup.has_priority;
+  view.priority = state.EffectivePriority(i);
+  view.live_items = cgroup.live_items;
+  view.children = cgroup.children;
+  return view;
+}
+
+ChargeView ViewCharge(const State& state, Index i) {
+  const ChargeRecord& charge = state.charges[i];
+  const ChargeDetails details = DecodeChargeDetails(charge.details.view());
+  ChargeView view;
+  view.charge_id = std::string(charge.id.view());
+  view.is_partial = charge.is_partial;
+  for (Index item = charge.first_item; item != kNone; item = state.items[item].next_in_charge) {
+    const PoolRecord& pool = state.pools[state.items[item].pool];
+    view.items.push_back(
+        {state.CgroupName(pool.cgroup), state.RegionName(pool.region), state.items[item].bytes});
+  }
+  view.owner_kind = std::string(details.owner_kind);
+  view.owner_namespace = std::string(details.owner_namespace);
+  view.owner_name = std::string(details.owner_name);
+  view.owner_uid = std::string(details.owner_uid);
+  view.owner_container = std::string(details.owner_container);
+  for (const auto& label : details.labels) view.labels.emplace_back(label.first, label.second);
+  view.has_priority = charge.has_priority;
+  view.priority =
+      charge.has_priority
+          ? charge.priority
+          : state.EffectivePriority(state.pools[state.items[charge.first_item].pool].cgroup);
+  view.preemptible = charge.is_preemptible;
+  view.created_at_us = charge.created_at_us;
+  view.granted_at_us = charge.granted_at_us;
+  view.granted_sequence = charge.granted_sequence;
+  return view;
+}
+
+PoolView ViewPool(const State& state, Index i, Index limit, int64_t time_us) {
+  const PoolRecord& pool = state.pools[i];
+  PoolView view = DefaultPoolView(state, state.CgroupName(pool.cgroup), pool.cgroup, pool.region);
+  view.usage = pool.counter.usage;
+  view.own = pool.own;
+  view.peak = pool.counter.peak;
+  view.min = pool.counter.min;
+  view.low = pool.counter.low;
+  view.max = pool.counter.max;
+  view.is_observed = pool.is_observed;
+  view.etag = pool.limits_sequence;
+  const EffectiveProtection protection = ProtectionOf(state, i, limit);
+  view.emin = protection.emin;
+  view.elow = protection.elow;
+  view.over = pool.counter.usage.MinusOrZero(pool.counter.max);
+  view.refusals = pool.refusals;
+  view.would_refuse = pool.would_refuse;
+  view.byte_seconds = FormatByteSeconds(state.ByteMicroseconds(i, time_us));
+  return view;
+}
+
+PoolView DefaultPoolView(const State& state, absl::string_view cgroup_name, Index cgroup,
+                         Index region) {
+  PoolView view;
+  view.cgroup = std::string(cgroup_name);
+  if (cgroup != kNone) view.cgroup_id = state.cgroups[cgroup].id;
+  view.region = state.RegionName(region);
+  view.is_group = state.regions[region].is_group;
+  return view;
+}
+
+std::vector<Index> ListPools(const State& state, const PoolFilter& filter, Index* cursor,
+                             size_t limit) {
+  return ListRecords(state.pools, cursor, limit, [&](Index i) {
+    const PoolRecord& pool = state.pools[i];
+    return pool.cgroup != kNone && (filter.region == kNone || pool.region == filter.region) &&
+           (filter.cgroup == kNone || IsAtOrBelowCgroup(state, pool.cgroup, filter.cgroup)) &&
+           (filter.below == kNone || state.IsBelow(pool.cgroup, filter.below));
+  });
+}
+
+std::vector<Index> ListCgroups(const State& state, Index at_or_below, Index* cursor, size_t limit) {
+  return ListRecords(state.cgroups, cursor, limit, [&](Index i) {
+    return state.cgroups[i].is_used &&
+           (at_or_below == kNone || IsAtOrBelowCgroup(state, i, at_or_below));
+  });
+}
+
+std::vector<Index> ListCharges(const State& state, const ChargeFilter& filter, Index* cursor,
+                               size_t limit) {
+  return ListRecords(state.charges, cursor, limit, [&](Index i) {
+    if (state.charges[i].id.empty()) return false;
+    for (Index item = state.charges[i].first_item; item != kNone;
+         item = state.items[item].next_in_charge) {
+      const PoolRecord& pool = state.pools[state.items[item].pool];
+      if ((filter.region == kNone || IsInRegion(state, pool.region, filter.region)) &&
+          (filter.cgroup == kNone || IsAtOrBelowCgroup(state, pool.cgroup, filter.cgroup))) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+std::vector<Index> ListRegions(const State& state, uint64_t* after_id, size_t limit) {
+  std::vector<Index> page;
+  Index i = state.scalars.first_region;
+  while (i != kNone && state.regions[i].id <= *after_id) i = state.regions[i].next;
+  for (; i != kNone && page.size() < limit; i = state.regions[i].next) {
+    page.push_back(i);
+    *after_id = state.regions[i].id;
+  }
+  if (i == kNone) *after_id = 0;
+  return page;
+}
+
+}  // namespace dmem
