@@ -54,6 +54,14 @@ TestTree& TestTree::Draw(absl::string_view region, absl::string_view pools) {
   return *this;
 }
 
+TestTree& TestTree::Create(absl::string_view cgroup) {
+  CreateCgroupCommand command;
+  command.time = NextTime();
+  command.path = cgroup;
+  DMEM_CHECK(ledger_.CreateCgroup(command).ok());
+  return *this;
+}
+
 TestTree& TestTree::Delete(absl::string_view cgroup) {
   DeleteCgroupCommand command;
   command.time = NextTime();

@@ -36,6 +36,8 @@ class TestTree {
   // "max". Cgroups are made as they are first named.
   TestTree& Draw(absl::string_view region, absl::string_view pools);
 
+  // Makes the cgroup, explicit. Its parent must exist.
+  TestTree& Create(absl::string_view cgroup);
   // Deletes the cgroup, which is dying if it has charges.
   TestTree& Delete(absl::string_view cgroup);
   // Unregisters the region, which is GONE while it has charges.
