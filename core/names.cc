@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "core/state.h"
 
 namespace dmem {
 namespace {
@@ -108,7 +109,7 @@ absl::Status ValidateCgroupPath(absl::string_view path) {
                      "without white space and control characters");
     }
   }
-  size_t depth = 0;
+  int depth = 0;
   for (size_t begin = 1; begin <= path.size(); ++depth) {
     size_t end = path.find('/', begin);
     if (end == absl::string_view::npos) end = path.size();

@@ -17,7 +17,6 @@ namespace dmem {
 inline constexpr size_t kRegionNameBytesMax = 255;
 inline constexpr size_t kCgroupPathBytesMax = 1024;
 inline constexpr size_t kCgroupComponentBytesMax = 255;
-inline constexpr size_t kCgroupDepthMax = 32;
 inline constexpr size_t kChargeIdBytesMax = 128;
 
 // Each returns OK, or INVALID_ARGUMENT with a message that names the value (by QuoteForMessage) and
