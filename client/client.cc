@@ -16,13 +16,13 @@ Client::Client(std::shared_ptr<Connection> connection, RetryPolicy policy,
     : connection_(std::move(connection)), policy_(policy), environment_(std::move(environment)) {}
 
 template <typename Request, typename Response>
-absl::StatusOr<Response> Client::Call(absl::StatusOr<Response> (Connection::*method)(const Request&,
-                                                                                     absl::Time),
-                                      const Request& request) {
+absl::StatusOr<Response> Client::Call(
+    absl::StatusOr<Response> (Connection::*method)(const Request&, absl::Duration),
+    const Request& request) {
   absl::StatusOr<Response> result;
   const absl::Status status =
-      RetryLoop(policy_, environment_, IdempotencyOf(request), [&](absl::Time deadline) {
-        result = (connection_.get()->*method)(request, deadline);
+      RetryLoop(policy_, environment_, IdempotencyOf(request), [&](absl::Duration timeout) {
+        result = (connection_.get()->*method)(request, timeout);
         return result.status();
       });
   if (!status.ok()) return status;

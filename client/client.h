@@ -61,7 +61,7 @@ class Client {
  private:
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(absl::StatusOr<Response> (Connection::*method)(const Request&,
-                                                                               absl::Time),
+                                                                               absl::Duration),
                                 const Request& request);
   template <typename Request, typename Response>
   absl::StatusOr<Response> CallAllPages(absl::StatusOr<Response> (Client::*method)(const Request&),

@@ -15,7 +15,7 @@ namespace dmem::client {
 //
 // Thread safe. OK means that the server answered OK. An error has the server's code and text, and
 // each of its details (google.rpc.ErrorInfo and so on) as a payload under the detail's type URL;
-// FactsOf() in error_facts.h reads them. DEADLINE_EXCEEDED: no answer came before `deadline`, and
+// FactsOf() in error_facts.h reads them. DEADLINE_EXCEEDED: no answer came within `timeout`, and
 // whether the call took effect is not known.
 class Connection {
  public:
@@ -25,51 +25,51 @@ class Connection {
   virtual ~Connection() = default;
 
   virtual absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request,
-                                                        absl::Time deadline) = 0;
+                                                        absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::UnregisterResponse> Unregister(const v1::UnregisterRequest& request,
-                                                            absl::Time deadline) = 0;
+                                                            absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::CordonResponse> Cordon(const v1::CordonRequest& request,
-                                                    absl::Time deadline) = 0;
+                                                    absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::RegisterGroupResponse> RegisterGroup(
-      const v1::RegisterGroupRequest& request, absl::Time deadline) = 0;
+      const v1::RegisterGroupRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::UnregisterGroupResponse> UnregisterGroup(
-      const v1::UnregisterGroupRequest& request, absl::Time deadline) = 0;
+      const v1::UnregisterGroupRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ChargeResponse> Charge(const v1::ChargeRequest& request,
-                                                    absl::Time deadline) = 0;
+                                                    absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::BatchChargeResponse> BatchCharge(const v1::BatchChargeRequest& request,
-                                                              absl::Time deadline) = 0;
+                                                              absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::UnchargeResponse> Uncharge(const v1::UnchargeRequest& request,
-                                                        absl::Time deadline) = 0;
+                                                        absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ResizeResponse> Resize(const v1::ResizeRequest& request,
-                                                    absl::Time deadline) = 0;
+                                                    absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
-                                                          absl::Time deadline) = 0;
+                                                          absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(
-      const v1::CreateCgroupRequest& request, absl::Time deadline) = 0;
+      const v1::CreateCgroupRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(
-      const v1::DeleteCgroupRequest& request, absl::Time deadline) = 0;
+      const v1::DeleteCgroupRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::EvictValuableResponse> EvictValuable(
-      const v1::EvictValuableRequest& request, absl::Time deadline) = 0;
+      const v1::EvictValuableRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::EvictCandidatesResponse> EvictCandidates(
-      const v1::EvictCandidatesRequest& request, absl::Time deadline) = 0;
+      const v1::EvictCandidatesRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
-                                                      absl::Time deadline) = 0;
+                                                      absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
-                                                          absl::Time deadline) = 0;
+                                                          absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ListRegionsResponse> ListRegions(const v1::ListRegionsRequest& request,
-                                                              absl::Time deadline) = 0;
+                                                              absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ListCgroupsResponse> ListCgroups(const v1::ListCgroupsRequest& request,
-                                                              absl::Time deadline) = 0;
+                                                              absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ListChargesResponse> ListCharges(const v1::ListChargesRequest& request,
-                                                              absl::Time deadline) = 0;
+                                                              absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ReadFileResponse> ReadFile(const v1::ReadFileRequest& request,
-                                                        absl::Time deadline) = 0;
+                                                        absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::WriteFileResponse> WriteFile(const v1::WriteFileRequest& request,
-                                                          absl::Time deadline) = 0;
+                                                          absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::CheckResponse> Check(const v1::CheckRequest& request,
-                                                  absl::Time deadline) = 0;
+                                                  absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(
-      const v1::GetServerInfoRequest& request, absl::Time deadline) = 0;
+      const v1::GetServerInfoRequest& request, absl::Duration timeout) = 0;
 };
 
 }  // namespace dmem::client

@@ -42,96 +42,96 @@ class GrpcConnection final : public Connection {
       : stub_(v1::QuotaService::NewStub(channel)) {}
 
   absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request,
-                                                absl::Time deadline) override {
-    return Call(&Stub::Register, request, deadline);
+                                                absl::Duration timeout) override {
+    return Call(&Stub::Register, request, timeout);
   }
   absl::StatusOr<v1::UnregisterResponse> Unregister(const v1::UnregisterRequest& request,
-                                                    absl::Time deadline) override {
-    return Call(&Stub::Unregister, request, deadline);
+                                                    absl::Duration timeout) override {
+    return Call(&Stub::Unregister, request, timeout);
   }
   absl::StatusOr<v1::CordonResponse> Cordon(const v1::CordonRequest& request,
-                                            absl::Time deadline) override {
-    return Call(&Stub::Cordon, request, deadline);
+                                            absl::Duration timeout) override {
+    return Call(&Stub::Cordon, request, timeout);
   }
   absl::StatusOr<v1::RegisterGroupResponse> RegisterGroup(const v1::RegisterGroupRequest& request,
-                                                          absl::Time deadline) override {
-    return Call(&Stub::RegisterGroup, request, deadline);
+                                                          absl::Duration timeout) override {
+    return Call(&Stub::RegisterGroup, request, timeout);
   }
   absl::StatusOr<v1::UnregisterGroupResponse> UnregisterGroup(
-      const v1::UnregisterGroupRequest& request, absl::Time deadline) override {
-    return Call(&Stub::UnregisterGroup, request, deadline);
+      const v1::UnregisterGroupRequest& request, absl::Duration timeout) override {
+    return Call(&Stub::UnregisterGroup, request, timeout);
   }
   absl::StatusOr<v1::ChargeResponse> Charge(const v1::ChargeRequest& request,
-                                            absl::Time deadline) override {
-    return Call(&Stub::Charge, request, deadline);
+                                            absl::Duration timeout) override {
+    return Call(&Stub::Charge, request, timeout);
   }
   absl::StatusOr<v1::BatchChargeResponse> BatchCharge(const v1::BatchChargeRequest& request,
-                                                      absl::Time deadline) override {
-    return Call(&Stub::BatchCharge, request, deadline);
+                                                      absl::Duration timeout) override {
+    return Call(&Stub::BatchCharge, request, timeout);
   }
   absl::StatusOr<v1::UnchargeResponse> Uncharge(const v1::UnchargeRequest& request,
-                                                absl::Time deadline) override {
-    return Call(&Stub::Uncharge, request, deadline);
+                                                absl::Duration timeout) override {
+    return Call(&Stub::Uncharge, request, timeout);
   }
   absl::StatusOr<v1::ResizeResponse> Resize(const v1::ResizeRequest& request,
-                                            absl::Time deadline) override {
-    return Call(&Stub::Resize, request, deadline);
+                                            absl::Duration timeout) override {
+    return Call(&Stub::Resize, request, timeout);
   }
   absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
-                                                  absl::Time deadline) override {
-    return Call(&Stub::SetLimits, request, deadline);
+                                                  absl::Duration timeout) override {
+    return Call(&Stub::SetLimits, request, timeout);
   }
   absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(const v1::CreateCgroupRequest& request,
-                                                        absl::Time deadline) override {
-    return Call(&Stub::CreateCgroup, request, deadline);
+                                                        absl::Duration timeout) override {
+    return Call(&Stub::CreateCgroup, request, timeout);
   }
   absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(const v1::DeleteCgroupRequest& request,
-                                                        absl::Time deadline) override {
-    return Call(&Stub::DeleteCgroup, request, deadline);
+                                                        absl::Duration timeout) override {
+    return Call(&Stub::DeleteCgroup, request, timeout);
   }
   absl::StatusOr<v1::EvictValuableResponse> EvictValuable(const v1::EvictValuableRequest& request,
-                                                          absl::Time deadline) override {
-    return Call(&Stub::EvictValuable, request, deadline);
+                                                          absl::Duration timeout) override {
+    return Call(&Stub::EvictValuable, request, timeout);
   }
   absl::StatusOr<v1::EvictCandidatesResponse> EvictCandidates(
-      const v1::EvictCandidatesRequest& request, absl::Time deadline) override {
-    return Call(&Stub::EvictCandidates, request, deadline);
+      const v1::EvictCandidatesRequest& request, absl::Duration timeout) override {
+    return Call(&Stub::EvictCandidates, request, timeout);
   }
   absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
-                                              absl::Time deadline) override {
-    return Call(&Stub::GetPool, request, deadline);
+                                              absl::Duration timeout) override {
+    return Call(&Stub::GetPool, request, timeout);
   }
   absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,
-                                                  absl::Time deadline) override {
-    return Call(&Stub::ListPools, request, deadline);
+                                                  absl::Duration timeout) override {
+    return Call(&Stub::ListPools, request, timeout);
   }
   absl::StatusOr<v1::ListRegionsResponse> ListRegions(const v1::ListRegionsRequest& request,
-                                                      absl::Time deadline) override {
-    return Call(&Stub::ListRegions, request, deadline);
+                                                      absl::Duration timeout) override {
+    return Call(&Stub::ListRegions, request, timeout);
   }
   absl::StatusOr<v1::ListCgroupsResponse> ListCgroups(const v1::ListCgroupsRequest& request,
-                                                      absl::Time deadline) override {
-    return Call(&Stub::ListCgroups, request, deadline);
+                                                      absl::Duration timeout) override {
+    return Call(&Stub::ListCgroups, request, timeout);
   }
   absl::StatusOr<v1::ListChargesResponse> ListCharges(const v1::ListChargesRequest& request,
-                                                      absl::Time deadline) override {
-    return Call(&Stub::ListCharges, request, deadline);
+                                                      absl::Duration timeout) override {
+    return Call(&Stub::ListCharges, request, timeout);
   }
   absl::StatusOr<v1::ReadFileResponse> ReadFile(const v1::ReadFileRequest& request,
-                                                absl::Time deadline) override {
-    return Call(&Stub::ReadFile, request, deadline);
+                                                absl::Duration timeout) override {
+    return Call(&Stub::ReadFile, request, timeout);
   }
   absl::StatusOr<v1::WriteFileResponse> WriteFile(const v1::WriteFileRequest& request,
-                                                  absl::Time deadline) override {
-    return Call(&Stub::WriteFile, request, deadline);
+                                                  absl::Duration timeout) override {
+    return Call(&Stub::WriteFile, request, timeout);
   }
   absl::StatusOr<v1::CheckResponse> Check(const v1::CheckRequest& request,
-                                          absl::Time deadline) override {
-    return Call(&Stub::Check, request, deadline);
+                                          absl::Duration timeout) override {
+    return Call(&Stub::Check, request, timeout);
   }
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request,
-                                                          absl::Time deadline) override {
-    return Call(&Stub::GetServerInfo, request, deadline);
+                                                          absl::Duration timeout) override {
+    return Call(&Stub::GetServerInfo, request, timeout);
   }
 
  private:
@@ -140,9 +140,11 @@ class GrpcConnection final : public Connection {
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
-                                const Request& request, absl::Time deadline) {
+                                const Request& request, absl::Duration timeout) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(deadline));
+    // A span, which gRPC counts from now on the monotonic clock: a wall clock that is set does not
+    // matter.
+    context.set_deadline(gpr_time_from_micros(absl::ToInt64Microseconds(timeout), GPR_TIMESPAN));
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
     if (!status.ok()) return FromGrpcStatus(status);

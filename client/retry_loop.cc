@@ -26,12 +26,11 @@ absl::Status WithReason(const absl::Status& status, absl::string_view reason) {
 
 absl::Status RetryLoop(const RetryPolicy& policy, const RetryEnvironment& environment,
                        Idempotency idempotency,
-                       absl::FunctionRef<absl::Status(absl::Time deadline)> attempt) {
-  const absl::Time start = environment.now();
-  const absl::Time deadline = start + policy.timeout;
+                       absl::FunctionRef<absl::Status(absl::Duration timeout)> attempt) {
+  const absl::Time deadline = environment.now() + policy.timeout;
   absl::Duration backoff = policy.backoff_initial;
   for (int attempts = 1;; ++attempts) {
-    const absl::Status status = attempt(deadline);
+    const absl::Status status = attempt(deadline - environment.now());
     if (!absl::IsUnavailable(status)) return status;
     if (idempotency == Idempotency::kNonIdempotent) {
       return WithReason(status, "not sent again: it may have taken effect");

@@ -25,14 +25,14 @@ struct RetryPolicy {
   absl::Duration backoff_max = absl::Seconds(2);
 };
 
-// Calls `attempt` with the deadline of the whole call until it answers something else than
+// Calls `attempt` with the time that is left of policy.timeout until it answers something else than
 // UNAVAILABLE, and returns that. UNAVAILABLE is returned, with its payloads and the reason appended
 // to its text, if the request is not idempotent (it may have taken effect), if attempts_max were
 // made, or if the next wait would pass the deadline. The wait is at least what a
 // google.rpc.RetryInfo asks for.
 absl::Status RetryLoop(const RetryPolicy& policy, const RetryEnvironment& environment,
                        Idempotency idempotency,
-                       absl::FunctionRef<absl::Status(absl::Time deadline)> attempt);
+                       absl::FunctionRef<absl::Status(absl::Duration timeout)> attempt);
 
 }  // namespace dmem::client
 

@@ -100,8 +100,8 @@ void AddSetLimits(CLI::App& app, Command& command) {
       ->add_option("--enforcement", flags->enforcement,
                    "enforce; or observe: grant what max would refuse, and report it")
       ->check(CLI::IsMember({"enforce", "observe"}));
-  limits->add_option("--etag", flags->etag,
-                     "Only if the limits are unchanged since: etag of `describe pool`");
+  AddNumber(*limits, "--etag", flags->etag,
+            "Only if the limits are unchanged since: etag of `describe pool`");
   limits
       ->add_option(
           "--below-usage", flags->below_usage,
@@ -130,8 +130,8 @@ void AddCgroupCommands(CLI::App& app, Command& command) {
   auto priority = std::make_shared<std::optional<int32_t>>();
   CLI::App* create_cgroup = AddNoun(*create, kCgroup, "Its parent must exist");
   create_cgroup->add_option("PATH", *path, "Absolute, such as /team-a/train")->required();
-  create_cgroup->add_option("--priority", *priority,
-                            "Lower is evicted first (default its parent's)");
+  AddNumber(*create_cgroup, "--priority", *priority,
+            "Lower is evicted first (default its parent's)");
   create_cgroup->callback([path, priority, &command] {
     command = [path, priority](Session& session) {
       v1::CreateCgroupRequest request;

@@ -162,7 +162,7 @@ void AddCharge(CLI::App& app, Command& command) {
   verb->add_option("--owner-uid", flags->owner_uid, "Its uid");
   verb->add_option("--owner-container", flags->owner_container, "Its container");
   verb->add_option("--label", flags->labels, "KEY=VALUE; may be repeated")->allow_extra_args(false);
-  verb->add_option("--priority", flags->priority, "For planners (default its cgroup's)");
+  AddNumber(*verb, "--priority", flags->priority, "For planners (default its cgroup's)");
   verb->add_flag("--preemptible", flags->preemptible, "For planners");
   verb->callback([flags, &command] {
     const v1::ChargeRequest request = ToRequest(*flags);

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "client/cli/byte_size.h"
@@ -36,6 +38,26 @@ const Noun* SplitTypeName(const std::string& text, std::string& name) {
   return nullptr;
 }
 
+template <typename Number>
+CLI::Option* AddNumberOf(CLI::App& app, const std::string& name, std::optional<Number>& target,
+                         const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&target, name](const std::string& text) {
+            Number number = 0;
+            if (!absl::SimpleAtoi(text, &number)) {
+              throw CLI::ValidationError(name,
+                                         absl::StrCat("\"", text, "\" is not a number from ",
+                                                      std::numeric_limits<Number>::min(), " to ",
+                                                      std::numeric_limits<Number>::max()));
+            }
+            target = number;
+          },
+          description)
+      ->type_name("NUMBER");
+}
+
 }  // namespace
 
 CLI::App* AddNoun(CLI::App& verb, const Noun& noun, const std::string& description) {
@@ -51,6 +73,16 @@ CLI::Option* AddByteSize(CLI::App& app, const std::string& name, std::optional<u
           name, [&target, name](const std::string& text) { target = ByteSizeOrThrow(name, text); },
           description)
       ->type_name("SIZE");
+}
+
+CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<uint64_t>& target,
+                       const std::string& description) {
+  return AddNumberOf(app, name, target, description);
+}
+
+CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int32_t>& target,
+                       const std::string& description) {
+  return AddNumberOf(app, name, target, description);
 }
 
 uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text) {

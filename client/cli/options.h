@@ -33,6 +33,13 @@ CLI::App* AddNoun(CLI::App& verb, const Noun& noun, const std::string& descripti
 CLI::Option* AddByteSize(CLI::App& app, const std::string& name, std::optional<uint64_t>& target,
                          const std::string& description);
 
+// An option that is a decimal number of the target's range; a bad one is a usage error. (The
+// parser's own numbers take -1 for 2^64-1 and 010 for 8.)
+CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<uint64_t>& target,
+                       const std::string& description);
+CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int32_t>& target,
+                       const std::string& description);
+
 // An amount, where the grammar is more than an option. Throws CLI::ValidationError.
 uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text);
 

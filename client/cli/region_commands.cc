@@ -16,9 +16,8 @@ namespace {
 
 struct RegisterRegionFlags {
   std::string name;
-  std::optional<uint64_t> capacity, reserved, grantable;
+  std::optional<uint64_t> capacity, reserved, grantable, incarnation;
   std::string parent, node, model, uuid, pci;
-  uint64_t incarnation = 0;
   bool cordoned = false;
 };
 
@@ -30,7 +29,7 @@ v1::RegisterRequest ToRequest(const RegisterRegionFlags& flags) {
   region.set_reserved_bytes(flags.reserved.value_or(0));
   if (flags.grantable.has_value()) region.set_grantable_bytes(*flags.grantable);
   region.set_parent(flags.parent);
-  region.set_incarnation(flags.incarnation);
+  region.set_incarnation(flags.incarnation.value_or(0));
   region.set_cordoned(flags.cordoned);
   v1::RegionAttributes& attributes = *region.mutable_attributes();
   attributes.set_node(flags.node);
@@ -117,10 +116,9 @@ void AddRegister(CLI::App& app, Command& command) {
               "What may be granted in all; more than the capacity is overcommit, max is not "
               "enforced (default capacity - reserved)");
   region->add_option("--parent", flags->parent, "Its group (default none)");
-  region->add_option(
-      "--incarnation", flags->incarnation,
-      "Grows when the node reboots or the device is reset; a newer one drops what is "
-      "charged here (default 0)");
+  AddNumber(*region, "--incarnation", flags->incarnation,
+            "Grows when the node reboots or the device is reset; a newer one drops what is "
+            "charged here (default 0)");
   region->add_option("--node", flags->node, "Host name");
   region->add_option("--model", flags->model, "Product name");
   region->add_option("--uuid", flags->uuid, "UUID of the device");
