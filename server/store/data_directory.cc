@@ -54,9 +54,9 @@ absl::Status CheckFormat(rocksdb::Env* env, const std::string& directory) {
         absl::StrCat(Quoted(directory), ": ", path, " is not a line \"", kFormatWords, "N\""));
   }
   if (format > kStoreFormat) {
-    return absl::FailedPreconditionError(absl::StrCat(Quoted(directory), " has store format ",
-                                                      format, "; this dmemd reads store format ",
-                                                      kStoreFormat, ": use a newer dmemd"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(Quoted(directory), " has store format ", format, " (", path,
+                     "); this dmemd reads store format ", kStoreFormat, ": use a newer dmemd"));
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/env.h"
@@ -140,7 +141,8 @@ absl::StatusOr<LogInspection> RocksDbDatabase::InspectLogs(const DatabaseOptions
     const rocksdb::Status read = rocksdb::ReadFileToString(options.env, path, &contents);
     if (!read.ok()) return FromRocksDb(read, absl::StrCat("cannot read ", path));
     const LogScan scan = ScanLog(contents);
-    result.newest_file = path;
+    absl::StrAppend(&result.listing, result.listing.empty() ? "" : ", ", path, " of ", scan.records,
+                    " records");
     if (!result.torn_file.empty()) {
       result.records_after |= scan.records > 0 || scan.record_after_damage;
     } else if (scan.damaged) {
@@ -189,8 +191,10 @@ absl::StatusOr<std::unique_ptr<RocksDbDatabase>> RocksDbDatabase::OpenAs(
   if (!status.ok()) {
     // Whatever RocksDB calls it: of a database that is there, what cannot be opened is damaged,
     // unless it is the machine that fails.
-    const std::string text = absl::StrCat("cannot open the database in ", options.directory, ": ",
-                                          status.ToString(), "; ", DescribeDamage(options));
+    // Of a table that is missing it gives the name that LevelDB would have used.
+    const std::string text = absl::StrCat(
+        "cannot open the database in ", options.directory, ": ",
+        absl::StrReplaceAll(status.ToString(), {{".ldb", ".sst"}}), "; ", DescribeDamage(options));
     if (status.IsIOError() && !status.IsPathNotFound()) return absl::UnavailableError(text);
     return mode == Mode::kCreate ? absl::UnavailableError(text) : absl::DataLossError(text);
   }
@@ -241,6 +245,12 @@ std::string DescribeDamage(const DatabaseOptions& options) {
       rocksdb::Status status = reader.Open(path);
       if (status.ok()) status = reader.VerifyChecksum();
       if (!status.ok()) return absl::StrCat(path, " is damaged: ", status.ToString());
+      // The one place outside every checksum: older versions wrote to it after the fact.
+      const auto& properties = reader.GetTableProperties()->user_collected_properties;
+      const auto global = properties.find("rocksdb.external_sst_file.global_seqno");
+      if (global != properties.end() && global->second != std::string(8, '\0')) {
+        return absl::StrCat(path, " is damaged: it has a global sequence number");
+      }
     }
   }
   return "each file, read alone, is intact";

@@ -24,9 +24,9 @@ struct DatabaseOptions {
 
 // What the write-ahead logs say of how the database ended, read before anything opens it.
 struct LogInspection {
-  std::string newest_file;  // Path; empty if there is none.
-  std::string torn_file;    // Path of the file whose end is not a whole record; empty if none.
-  uint64_t torn_at = 0;     // Where the last whole record before it ends.
+  std::string listing;    // Each file's path and records, for error texts; empty if there is none.
+  std::string torn_file;  // Path of the file whose end is not a whole record; empty if none.
+  uint64_t torn_at = 0;   // Where the last whole record before it ends.
   uint64_t torn_bytes = 0;
   // Records follow the damage, in the same file or in a newer one: it is no torn write.
   bool records_after = false;

@@ -261,24 +261,27 @@ absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
   }
   const absl::StatusOr<LogInspection> logs = RocksDbDatabase::InspectLogs(database_options);
   if (!logs.ok()) return logs.status();
+  const bool torn = !logs->torn_file.empty();
   const auto data_loss = [&](absl::string_view what) {
-    return absl::DataLossError(absl::StrCat(
-        "store in ", options_.data_dir, " refused, nothing was changed: ", what,
-        "; the newest write-ahead log is ",
-        logs->newest_file.empty() ? absl::StrCat("missing (*.log in ", database_dir_, ")")
-                                  : logs->newest_file,
-        "; ", DescribeDamage(database_options)));
+    std::string text =
+        absl::StrCat("store in ", options_.data_dir, " refused, nothing was changed: ", what);
+    if (torn) absl::StrAppend(&text, "; ", logs->torn_file, " is damaged at byte ", logs->torn_at);
+    absl::StrAppend(&text, "; write-ahead logs (*.log): ",
+                    logs->listing.empty() ? absl::StrCat("none in ", database_dir_) : logs->listing,
+                    "; other files: ", DescribeDamage(database_options));
+    return absl::DataLossError(text);
+  };
+  const auto explained = [&](const absl::Status& status) {
+    return absl::IsDataLoss(status) ? data_loss(status.message()) : status;
   };
 
-  const bool torn = !logs->torn_file.empty();
   absl::StatusOr<std::unique_ptr<RocksDbDatabase>> database =
       RocksDbDatabase::OpenForReading(database_options, /*up_to_damage=*/torn);
-  if (!database.ok()) return database.status();
+  if (!database.ok()) return explained(database.status());
   const absl::StatusOr<LastRecord> last = ReadLastRecord(**database);
-  if (!last.ok()) return data_loss(last.status().message());
+  if (!last.ok()) return explained(last.status());
   if (logs->records_after) {
-    return data_loss(absl::StrCat(logs->torn_file, " is damaged at byte ", logs->torn_at,
-                                  ", after sequence ", last->last_sequence,
+    return data_loss(absl::StrCat("the log is damaged after sequence ", last->last_sequence,
                                   ", and records after the damage are intact, so it is not a "
                                   "write that a power cut interrupted"));
   }
@@ -290,16 +293,13 @@ absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
         torn ? absl::StrCat("; ", logs->torn_file, " is damaged at byte ", logs->torn_at) : ""));
   }
   const absl::StatusOr<uint64_t> epoch = ReadEpoch(**database);
-  if (!epoch.ok()) return data_loss(epoch.status().message());
+  if (!epoch.ok()) return explained(epoch.status());
   if (*epoch < acknowledged.epoch) {
     return data_loss(absl::StrCat("the database is of epoch ", *epoch, ", but epoch ",
                                   acknowledged.epoch, " was opened after sequence ",
                                   last->last_sequence, " (", options_.data_dir, "/HIGH_WATER)"));
   }
 
-  const auto explained = [&](const absl::Status& status) {
-    return status.code() == absl::StatusCode::kDataLoss ? data_loss(status.message()) : status;
-  };
   const absl::StatusOr<CheckpointEntry> checkpoint = ReadObjects(**database, visitor);
   if (!checkpoint.ok()) return explained(checkpoint.status());
   if (last->last_sequence < checkpoint->sequence) {

@@ -40,7 +40,8 @@ class PowerCutEnv {
                 // directory the first so many changes.
   };
 
-  // Tracks everything below `root`; what is there now is taken to be durable.
+  // Tracks everything below `root`; what is there now is taken to be durable. Uses the directory
+  // `root` + ".unsynced" beside it, deleted in the end. REQUIRES: no other one has this root.
   explicit PowerCutEnv(const std::string& root);
   ~PowerCutEnv();
   PowerCutEnv(const PowerCutEnv&) = delete;

@@ -40,7 +40,7 @@ CheckpointDelta Delta(uint64_t from, uint64_t to) {
 
 std::string WorkloadRecord(uint64_t first) {
   // Mostly small; some larger than a block of the log, one in fifty larger than its buffer.
-  const uint64_t size = first % 50 == 17 ? 90000 : first % 9 == 4 ? 33000 : first * 37 % 300;
+  const uint64_t size = first % 50 == 16 ? 90000 : first % 9 == 4 ? 33000 : first * 37 % 300;
   std::string record = absl::StrCat("record ", first, " ");
   record.resize(record.size() + size, static_cast<char>('a' + first % 26));
   return record;
