@@ -1,0 +1,62 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Requests as commands of the ledger: the same for what comes over the wire and for what the store
+// gives back at a start.
+
+#ifndef SERVER_APPLY_H_
+#define SERVER_APPLY_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/ledger.h"
+#include "dmem/store/v1/record.pb.h"
+#include "dmem/v1/quota_service.pb.h"
+
+namespace dmem::server {
+
+// What the server adds to a request; recorded with it.
+struct CommandInput {
+  int64_t time_us = 0;
+  std::string generated_charge_id;  // Of a charge without an id.
+};
+
+// Each applies the request and, if `response` is not null, renders the answer as of this command.
+// REQUIRES: Validate(request) is OK. Errors: those of the RPC, after its INVALID_ARGUMENTs.
+absl::Status Apply(const CommandInput& input, const v1::RegisterRequest& request, Ledger* ledger,
+                   v1::RegisterResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::UnregisterRequest& request, Ledger* ledger,
+                   v1::UnregisterResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::CordonRequest& request, Ledger* ledger,
+                   v1::CordonResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::RegisterGroupRequest& request,
+                   Ledger* ledger, v1::RegisterGroupResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::UnregisterGroupRequest& request,
+                   Ledger* ledger, v1::UnregisterGroupResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::ChargeRequest& request, Ledger* ledger,
+                   v1::ChargeResponse* response);
+// A charge of a BatchCharge. Its error is not rendered.
+absl::Status Apply(const CommandInput& input, const v1::ChargeRequest& request, Ledger* ledger,
+                   v1::BatchChargeResult* result);
+absl::Status Apply(const CommandInput& input, const v1::UnchargeRequest& request, Ledger* ledger,
+                   v1::UnchargeResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::ResizeRequest& request, Ledger* ledger,
+                   v1::ResizeResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::SetLimitsRequest& request, Ledger* ledger,
+                   v1::SetLimitsResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::WriteFileRequest& request, Ledger* ledger,
+                   v1::WriteFileResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::CreateCgroupRequest& request,
+                   Ledger* ledger, v1::CreateCgroupResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::DeleteCgroupRequest& request,
+                   Ledger* ledger, v1::DeleteCgroupResponse* response);
+
+// The settings that decide outcomes; not an RPC.
+void Apply(const CommandInput& input, const store::v1::Configure& configure, Ledger* ledger);
+store::v1::Configure ToProto(const Settings& settings);
+
+}  // namespace dmem::server
+
+#endif  // SERVER_APPLY_H_

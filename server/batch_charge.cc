@@ -1,0 +1,79 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/batch_charge.h"
+
+#include <string>
+
+#include "core/errors.h"
+#include "server/apply.h"
+#include "server/record.h"
+#include "server/validation.h"
+
+namespace dmem::server {
+
+namespace {
+
+// Errors in full up to here; what follows carries only code, text and reason, shortened, so that
+// 10,000 refusals still fit in a message.
+constexpr size_t kFullErrorBytes = 1 << 20;
+constexpr size_t kShortMessageBytes = 120;
+
+absl::Status Shortened(const absl::Status& error) {
+  return MakeError(error.code(), error.message().substr(0, kShortMessageBytes),
+                   {FactsOf(error).reason, {}});
+}
+
+}  // namespace
+
+BatchChargeTask::BatchChargeTask(const Call& call, const v1::BatchChargeRequest* request,
+                                 v1::BatchChargeResponse* response)
+    : call_(call),
+      request_(request),
+      response_(response),
+      queued_bytes_(request->ByteSizeLong()) {
+  response->mutable_results()->Reserve(request->charges_size());
+}
+
+// Sizes are cached by the constructor's pass over the request.
+size_t BatchChargeTask::record_bytes() const {
+  return static_cast<size_t>(request_->charges(next_).GetCachedSize()) + kEntryOverheadBytes;
+}
+
+bool BatchChargeTask::Run(Turn* turn) {
+  for (int i = 0; i < kSliceCharges && next_ < request_->charges_size(); ++i) {
+    if (!turn->HasRoom(record_bytes())) return false;
+    ApplyNext(turn);
+    ++next_;
+  }
+  return next_ == request_->charges_size();
+}
+
+void BatchChargeTask::ApplyNext(Turn* turn) {
+  const v1::ChargeRequest& charge = request_->charges(next_);
+  v1::BatchChargeResult* result = response_->add_results();
+  if (absl::Status invalid = Validate(charge); !invalid.ok()) {
+    result->set_charge_id(charge.charge_id().substr(0, kShortMessageBytes));
+    result->set_sequence(turn->state().scalars.sequence);
+    Render(invalid, result);
+    return;
+  }
+  CommandInput input;
+  input.time_us = turn->NextCommandTime();
+  if (charge.charge_id().empty()) input.generated_charge_id = turn->NewChargeId();
+  const uint64_t before = turn->state().scalars.sequence;
+  const absl::Status outcome = Apply(input, charge, turn->ledger(), result);
+  const uint64_t after = turn->state().scalars.sequence;
+  if (after != before) {
+    AppendEntry(after, input, outcome, EntryField(charge), charge, turn->record());
+  }
+  if (!outcome.ok()) Render(outcome, result);
+}
+
+void BatchChargeTask::Render(const absl::Status& error, v1::BatchChargeResult* result) {
+  const bool is_full = error_bytes_ < kFullErrorBytes;
+  *result->mutable_error() = ToRpcStatus(is_full ? error : Shortened(error));
+  if (is_full) error_bytes_ += result->error().ByteSizeLong();
+}
+
+}  // namespace dmem::server

@@ -1,0 +1,134 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/convert.h"
+
+namespace dmem::server {
+
+namespace {
+constexpr int64_t kMicrosecondsPerSecond = 1000000;
+}  // namespace
+
+void ToProto(const RegionView& view, v1::Region* region) {
+  region->set_name(view.name);
+  region->set_id(view.id);
+  region->set_capacity_bytes(view.capacity.value());
+  region->set_reserved_bytes(view.reserved.value());
+  region->set_grantable_bytes(view.grantable.value());
+  region->set_grantable_is_explicit(view.grantable_is_explicit);
+  v1::RegionAttributes* attributes = region->mutable_attributes();
+  attributes->set_node(view.node);
+  attributes->set_model(view.model);
+  attributes->set_uuid(view.uuid);
+  attributes->set_pci(view.pci);
+  region->set_parent(view.parent);
+  region->set_incarnation(view.incarnation);
+  region->set_state(view.is_gone ? v1::REGION_STATE_GONE : v1::REGION_STATE_READY);
+  region->set_cordoned(view.is_cordoned);
+  region->set_usage_bytes(view.usage.value());
+  region->set_over_bytes(view.over.value());
+  region->set_live_items(view.live_items);
+}
+
+void ToProto(const GroupView& view, v1::RegionGroup* group) {
+  group->set_name(view.name);
+  group->set_id(view.id);
+  group->set_parent(view.parent);
+  group->set_grantable_bytes(view.grantable.value());
+  group->set_capacity_bytes(view.capacity.value());
+  group->set_usage_bytes(view.usage.value());
+  group->set_member_regions(view.member_regions);
+  group->set_member_groups(view.member_groups);
+}
+
+void ToProto(const CgroupView& view, v1::Cgroup* cgroup) {
+  cgroup->set_path(view.path);
+  cgroup->set_id(view.id);
+  cgroup->set_state(view.is_dying ? v1::CGROUP_STATE_DYING : v1::CGROUP_STATE_LIVE);
+  cgroup->set_implicit(view.is_implicit);
+  cgroup->set_priority(view.priority);
+  cgroup->set_priority_is_explicit(view.has_priority);
+  cgroup->set_live_items(view.live_items);
+  cgroup->set_children(view.children);
+  cgroup->set_path_before_deletion(view.path_before_deletion);
+}
+
+void ToProto(const PoolView& view, v1::Pool* pool) {
+  pool->set_cgroup(view.cgroup);
+  pool->set_cgroup_id(view.cgroup_id);
+  pool->set_region(view.region);
+  pool->set_is_group(view.is_group);
+  pool->set_usage_bytes(view.usage.value());
+  pool->set_own_bytes(view.own.value());
+  pool->set_peak_bytes(view.peak.value());
+  pool->set_min_bytes(view.min.value());
+  pool->set_low_bytes(view.low.value());
+  pool->set_max_bytes(view.max.value());
+  pool->set_enforcement(view.is_observed ? v1::ENFORCEMENT_OBSERVE : v1::ENFORCEMENT_ENFORCE);
+  pool->set_etag(view.etag);
+  pool->set_emin_bytes(view.emin.value());
+  pool->set_elow_bytes(view.elow.value());
+  pool->set_over_bytes(view.over.value());
+  pool->set_refusals(view.refusals);
+  pool->set_would_refuse(view.would_refuse);
+  pool->set_byte_seconds(view.byte_seconds);
+}
+
+void ToProto(const ChargeView& view, v1::Charge* charge) {
+  charge->set_charge_id(view.charge_id);
+  charge->set_state(view.is_partial ? v1::CHARGE_STATE_PARTIAL : v1::CHARGE_STATE_HELD);
+  for (const ItemView& item : view.items) {
+    v1::ChargeItem* added = charge->add_items();
+    added->set_cgroup(item.cgroup);
+    added->set_region(item.region);
+    added->set_bytes(item.bytes.value());
+  }
+  if (!view.owner_kind.empty() || !view.owner_namespace.empty() || !view.owner_name.empty() ||
+      !view.owner_uid.empty() || !view.owner_container.empty()) {
+    v1::Owner* owner = charge->mutable_owner();
+    owner->set_kind(view.owner_kind);
+    owner->set_namespace_(view.owner_namespace);
+    owner->set_name(view.owner_name);
+    owner->set_uid(view.owner_uid);
+    owner->set_container(view.owner_container);
+  }
+  for (const auto& label : view.labels) (*charge->mutable_labels())[label.first] = label.second;
+  charge->set_priority(view.priority);
+  charge->set_priority_is_explicit(view.has_priority);
+  charge->set_preemptible(view.preemptible);
+  ToProto(view.created_at_us, charge->mutable_created_at());
+  ToProto(view.granted_at_us, charge->mutable_granted_at());
+  charge->set_granted_sequence(view.granted_sequence);
+}
+
+void ToProto(const std::vector<CounterRefusal>& refusals,
+             google::protobuf::RepeatedPtrField<v1::WouldRefuse>* would_refuse) {
+  for (const CounterRefusal& refusal : refusals) {
+    v1::WouldRefuse* added = would_refuse->Add();
+    added->set_cgroup(refusal.cgroup);
+    added->set_region(refusal.region);
+    added->set_item(refusal.item);
+    added->set_usage_bytes(refusal.usage.value());
+    added->set_max_bytes(refusal.max.value());
+    added->set_requested_bytes(refusal.requested.value());
+    added->set_short_bytes(refusal.short_by.value());
+    added->set_largest_grantable_bytes(refusal.largest_grantable.value());
+  }
+}
+
+void ToProto(int64_t time_us, google::protobuf::Timestamp* time) {
+  int64_t seconds = time_us / kMicrosecondsPerSecond;
+  int64_t rest = time_us % kMicrosecondsPerSecond;
+  if (rest < 0) {  // Before 1970: nanos count forward.
+    rest += kMicrosecondsPerSecond;
+    --seconds;
+  }
+  time->set_seconds(seconds);
+  time->set_nanos(static_cast<int32_t>(rest * 1000));
+}
+
+int64_t ToMicroseconds(const google::protobuf::Timestamp& time) {
+  return time.seconds() * kMicrosecondsPerSecond + time.nanos() / 1000;
+}
+
+}  // namespace dmem::server

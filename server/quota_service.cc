@@ -1,0 +1,292 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/quota_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "server/apply.h"
+#include "server/batch_charge.h"
+#include "server/call.h"
+#include "server/errors.h"
+#include "server/read.h"
+#include "server/record.h"
+#include "server/validation.h"
+
+namespace dmem::server {
+
+namespace {
+
+bool NeedsChargeId(const v1::ChargeRequest& request) { return request.charge_id().empty(); }
+template <typename Request>
+bool NeedsChargeId(const Request&) {
+  return false;
+}
+
+// A command in the writer's queue.
+template <typename Request, typename Response>
+class CommandTask final : public WriterTask {
+ public:
+  CommandTask(const Call& call, const Request* request, Response* response)
+      : call_(call), request_(request), response_(response), bytes_(request->ByteSizeLong()) {}
+
+  size_t record_bytes() const override { return bytes_ + kEntryOverheadBytes; }
+  size_t queued_bytes() const override { return bytes_; }
+
+  bool Run(Turn* turn) override {
+    CommandInput input;
+    input.time_us = turn->NextCommandTime();
+    if (NeedsChargeId(*request_)) input.generated_charge_id = turn->NewChargeId();
+    const uint64_t before = turn->state().scalars.sequence;
+    outcome_ = Apply(input, *request_, turn->ledger(), response_);
+    const uint64_t after = turn->state().scalars.sequence;
+    if (after != before) {
+      AppendEntry(after, input, outcome_, EntryField(*request_), *request_, turn->record());
+    }
+    return true;
+  }
+
+  void Complete(const absl::Status& commit) override {
+    call_.Finish(commit.ok() ? outcome_ : commit);
+  }
+
+ private:
+  const Call call_;
+  const Request* const request_;
+  Response* const response_;
+  const size_t bytes_;
+  absl::Status outcome_;
+};
+
+// A short read in the writer's queue: it sees what came before it, and is answered when that is
+// durable.
+template <typename Request, typename Response>
+class ShortReadTask final : public WriterTask {
+ public:
+  ShortReadTask(const Call& call, const Request* request, Response* response)
+      : call_(call), request_(request), response_(response) {}
+
+  size_t record_bytes() const override { return 0; }
+  size_t queued_bytes() const override { return sizeof(*this); }
+
+  bool Run(Turn* turn) override {
+    outcome_ = Read(turn->state(), turn->NextCommandTime(), *request_, response_);
+    return true;
+  }
+
+  void Complete(const absl::Status& commit) override {
+    call_.Finish(commit.ok() ? outcome_ : commit);
+  }
+
+ private:
+  const Call call_;
+  const Request* const request_;
+  Response* const response_;
+  absl::Status outcome_;
+};
+
+void Submit(const Call& call, Writer* writer, std::unique_ptr<WriterTask> task) {
+  if (absl::Status refused = writer->Enqueue(task); !refused.ok()) call.Finish(refused);
+}
+
+}  // namespace
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* QuotaService::Command(Method method, Context* context,
+                                                const Request* request, Response* response) {
+  const Call call(method, context->DefaultReactor(), metrics_);
+  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
+    call.Finish(invalid);
+  } else {
+    Submit(call, writer_,
+           std::make_unique<CommandTask<Request, Response>>(call, request, response));
+  }
+  return call.reactor();
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* QuotaService::ShortRead(Method method, Context* context,
+                                                  const Request* request, Response* response) {
+  const Call call(method, context->DefaultReactor(), metrics_);
+  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
+    call.Finish(invalid);
+  } else {
+    Submit(call, writer_,
+           std::make_unique<ShortReadTask<Request, Response>>(call, request, response));
+  }
+  return call.reactor();
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context,
+                                                 const Request* request, Response* response) {
+  const Call call(method, context->DefaultReactor(), metrics_);
+  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
+    call.Finish(invalid);
+    return call.reactor();
+  }
+  if (!readers_->Reserve()) {
+    call.Finish(Overloaded("long reads", readers_->queue_max()));
+    return call.reactor();
+  }
+  writer_->RequestView([this, call, request, response](absl::StatusOr<ReadView> view) {
+    if (!view.ok()) {
+      readers_->Cancel();
+      call.Finish(view.status());
+      return;
+    }
+    readers_->Submit([this, call, request, response, view = *std::move(view)]() mutable {
+      absl::Status outcome = Read(view.state(), view.time_us, *request, response);
+      view = ReadView();  // Given back before the answer, so that it never waits for a slow caller.
+      if (writer_->failed()) outcome = StoreFailed();
+      if (!outcome.ok()) response->Clear();
+      call.Finish(outcome);
+    });
+  });
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* QuotaService::Register(Context* context,
+                                                 const v1::RegisterRequest* request,
+                                                 v1::RegisterResponse* response) {
+  return Command(Method::kRegister, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Unregister(Context* context,
+                                                   const v1::UnregisterRequest* request,
+                                                   v1::UnregisterResponse* response) {
+  return Command(Method::kUnregister, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Cordon(Context* context, const v1::CordonRequest* request,
+                                               v1::CordonResponse* response) {
+  return Command(Method::kCordon, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::RegisterGroup(Context* context,
+                                                      const v1::RegisterGroupRequest* request,
+                                                      v1::RegisterGroupResponse* response) {
+  return Command(Method::kRegisterGroup, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::UnregisterGroup(Context* context,
+                                                        const v1::UnregisterGroupRequest* request,
+                                                        v1::UnregisterGroupResponse* response) {
+  return Command(Method::kUnregisterGroup, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Charge(Context* context, const v1::ChargeRequest* request,
+                                               v1::ChargeResponse* response) {
+  return Command(Method::kCharge, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::BatchCharge(Context* context,
+                                                    const v1::BatchChargeRequest* request,
+                                                    v1::BatchChargeResponse* response) {
+  const Call call(Method::kBatchCharge, context->DefaultReactor(), metrics_);
+  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
+    call.Finish(invalid);
+  } else {
+    Submit(call, writer_, std::make_unique<BatchChargeTask>(call, request, response));
+  }
+  return call.reactor();
+}
+
+grpc::ServerUnaryReactor* QuotaService::Uncharge(Context* context,
+                                                 const v1::UnchargeRequest* request,
+                                                 v1::UnchargeResponse* response) {
+  return Command(Method::kUncharge, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Resize(Context* context, const v1::ResizeRequest* request,
+                                               v1::ResizeResponse* response) {
+  return Command(Method::kResize, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::SetLimits(Context* context,
+                                                  const v1::SetLimitsRequest* request,
+                                                  v1::SetLimitsResponse* response) {
+  return Command(Method::kSetLimits, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::CreateCgroup(Context* context,
+                                                     const v1::CreateCgroupRequest* request,
+                                                     v1::CreateCgroupResponse* response) {
+  return Command(Method::kCreateCgroup, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::DeleteCgroup(Context* context,
+                                                     const v1::DeleteCgroupRequest* request,
+                                                     v1::DeleteCgroupResponse* response) {
+  return Command(Method::kDeleteCgroup, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::WriteFile(Context* context,
+                                                  const v1::WriteFileRequest* request,
+                                                  v1::WriteFileResponse* response) {
+  return Command(Method::kWriteFile, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::EvictValuable(Context* context,
+                                                      const v1::EvictValuableRequest* request,
+                                                      v1::EvictValuableResponse* response) {
+  return ShortRead(Method::kEvictValuable, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::GetPool(Context* context,
+                                                const v1::GetPoolRequest* request,
+                                                v1::GetPoolResponse* response) {
+  return ShortRead(Method::kGetPool, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::GetServerInfo(Context* context,
+                                                      const v1::GetServerInfoRequest* request,
+                                                      v1::GetServerInfoResponse* response) {
+  response->set_version(version_);
+  response->set_store(store_);
+  return ShortRead(Method::kGetServerInfo, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::EvictCandidates(Context* context,
+                                                        const v1::EvictCandidatesRequest* request,
+                                                        v1::EvictCandidatesResponse* response) {
+  return LongRead(Method::kEvictCandidates, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ListPools(Context* context,
+                                                  const v1::ListPoolsRequest* request,
+                                                  v1::ListPoolsResponse* response) {
+  return LongRead(Method::kListPools, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ListRegions(Context* context,
+                                                    const v1::ListRegionsRequest* request,
+                                                    v1::ListRegionsResponse* response) {
+  return LongRead(Method::kListRegions, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ListCgroups(Context* context,
+                                                    const v1::ListCgroupsRequest* request,
+                                                    v1::ListCgroupsResponse* response) {
+  return LongRead(Method::kListCgroups, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ListCharges(Context* context,
+                                                    const v1::ListChargesRequest* request,
+                                                    v1::ListChargesResponse* response) {
+  return LongRead(Method::kListCharges, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ReadFile(Context* context,
+                                                 const v1::ReadFileRequest* request,
+                                                 v1::ReadFileResponse* response) {
+  return LongRead(Method::kReadFile, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Check(Context* context, const v1::CheckRequest* request,
+                                              v1::CheckResponse* response) {
+  return LongRead(Method::kCheck, context, request, response);
+}
+
+}  // namespace dmem::server

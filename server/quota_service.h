@@ -1,0 +1,98 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef SERVER_QUOTA_SERVICE_H_
+#define SERVER_QUOTA_SERVICE_H_
+
+#include <string>
+
+#include "dmem/v1/quota_service.grpc.pb.h"
+#include "server/reader_pool.h"
+#include "server/rpc_metrics.h"
+#include "server/writer.h"
+
+namespace dmem::server {
+
+// dmem.v1.QuotaService. Each RPC is validated, queued for the writer or, as a long read, for the
+// readers, and answered from there.
+//
+// Thread-safe.
+class QuotaService final : public v1::QuotaService::CallbackService {
+ public:
+  // All must outlive the service. `version` and `store` are shown by GetServerInfo.
+  QuotaService(Writer* writer, ReaderPool* readers, RpcMetrics* metrics, std::string version,
+               std::string store)
+      : writer_(writer),
+        readers_(readers),
+        metrics_(metrics),
+        version_(std::move(version)),
+        store_(std::move(store)) {}
+
+  using Context = grpc::CallbackServerContext;
+  using Reactor = grpc::ServerUnaryReactor;
+
+  Reactor* Register(Context* context, const v1::RegisterRequest* request,
+                    v1::RegisterResponse* response) override;
+  Reactor* Unregister(Context* context, const v1::UnregisterRequest* request,
+                      v1::UnregisterResponse* response) override;
+  Reactor* Cordon(Context* context, const v1::CordonRequest* request,
+                  v1::CordonResponse* response) override;
+  Reactor* RegisterGroup(Context* context, const v1::RegisterGroupRequest* request,
+                         v1::RegisterGroupResponse* response) override;
+  Reactor* UnregisterGroup(Context* context, const v1::UnregisterGroupRequest* request,
+                           v1::UnregisterGroupResponse* response) override;
+  Reactor* Charge(Context* context, const v1::ChargeRequest* request,
+                  v1::ChargeResponse* response) override;
+  Reactor* BatchCharge(Context* context, const v1::BatchChargeRequest* request,
+                       v1::BatchChargeResponse* response) override;
+  Reactor* Uncharge(Context* context, const v1::UnchargeRequest* request,
+                    v1::UnchargeResponse* response) override;
+  Reactor* Resize(Context* context, const v1::ResizeRequest* request,
+                  v1::ResizeResponse* response) override;
+  Reactor* SetLimits(Context* context, const v1::SetLimitsRequest* request,
+                     v1::SetLimitsResponse* response) override;
+  Reactor* CreateCgroup(Context* context, const v1::CreateCgroupRequest* request,
+                        v1::CreateCgroupResponse* response) override;
+  Reactor* DeleteCgroup(Context* context, const v1::DeleteCgroupRequest* request,
+                        v1::DeleteCgroupResponse* response) override;
+  Reactor* EvictValuable(Context* context, const v1::EvictValuableRequest* request,
+                         v1::EvictValuableResponse* response) override;
+  Reactor* EvictCandidates(Context* context, const v1::EvictCandidatesRequest* request,
+                           v1::EvictCandidatesResponse* response) override;
+  Reactor* GetPool(Context* context, const v1::GetPoolRequest* request,
+                   v1::GetPoolResponse* response) override;
+  Reactor* ListPools(Context* context, const v1::ListPoolsRequest* request,
+                     v1::ListPoolsResponse* response) override;
+  Reactor* ListRegions(Context* context, const v1::ListRegionsRequest* request,
+                       v1::ListRegionsResponse* response) override;
+  Reactor* ListCgroups(Context* context, const v1::ListCgroupsRequest* request,
+                       v1::ListCgroupsResponse* response) override;
+  Reactor* ListCharges(Context* context, const v1::ListChargesRequest* request,
+                       v1::ListChargesResponse* response) override;
+  Reactor* ReadFile(Context* context, const v1::ReadFileRequest* request,
+                    v1::ReadFileResponse* response) override;
+  Reactor* WriteFile(Context* context, const v1::WriteFileRequest* request,
+                     v1::WriteFileResponse* response) override;
+  Reactor* Check(Context* context, const v1::CheckRequest* request,
+                 v1::CheckResponse* response) override;
+  Reactor* GetServerInfo(Context* context, const v1::GetServerInfoRequest* request,
+                         v1::GetServerInfoResponse* response) override;
+
+ private:
+  template <typename Request, typename Response>
+  Reactor* Command(Method method, Context* context, const Request* request, Response* response);
+  template <typename Request, typename Response>
+  Reactor* ShortRead(Method method, Context* context, const Request* request, Response* response);
+  template <typename Request, typename Response>
+  Reactor* LongRead(Method method, Context* context, const Request* request, Response* response);
+
+  Writer* const writer_;
+  ReaderPool* const readers_;
+  RpcMetrics* const metrics_;
+  const std::string version_;
+  const std::string store_;
+};
+
+}  // namespace dmem::server
+
+#endif  // SERVER_QUOTA_SERVICE_H_

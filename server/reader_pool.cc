@@ -1,0 +1,85 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/reader_pool.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "core/check.h"
+
+namespace dmem::server {
+
+namespace {
+constexpr int kNiceness = 10;
+}  // namespace
+
+ReaderPool::ReaderPool(size_t threads, size_t queue_max) : queue_max_(queue_max) {
+  for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
+}
+
+ReaderPool::~ReaderPool() { Stop(); }
+
+bool ReaderPool::Reserve() {
+  MutexLock lock(&mutex_);
+  if (reserved_ == queue_max_) return false;
+  ++reserved_;
+  return true;
+}
+
+void ReaderPool::Cancel() {
+  MutexLock lock(&mutex_);
+  DMEM_CHECK(reserved_ > 0);
+  --reserved_;
+}
+
+void ReaderPool::Submit(std::function<void()> work) {
+  {
+    MutexLock lock(&mutex_);
+    DMEM_CHECK(reserved_ > 0);
+    if (!stopping_) {
+      queue_.push_back(std::move(work));
+      wake_.NotifyOne();
+      return;
+    }
+    --reserved_;
+  }
+  work();
+}
+
+void ReaderPool::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+}
+
+void ReaderPool::Loop() {
+  // On Linux a thread has a niceness of its own. Without it reads are only less polite.
+  static_cast<void>(
+      setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness));
+  for (;;) {
+    std::function<void()> work;
+    {
+      MutexLock lock(&mutex_);
+      while (queue_.empty() && !stopping_) wake_.Wait(&mutex_);
+      if (queue_.empty()) return;
+      work = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    work();
+    // The view that the work held goes before the place is free again.
+    work = nullptr;
+    MutexLock lock(&mutex_);
+    --reserved_;
+  }
+}
+
+}  // namespace dmem::server

@@ -1,0 +1,67 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Entries of a record (dmem.store.v1.Record): written as commands are applied, applied again at a
+// start.
+
+#ifndef SERVER_RECORD_H_
+#define SERVER_RECORD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "core/ledger.h"
+#include "dmem/store/v1/record.pb.h"
+#include "server/apply.h"
+
+namespace dmem::server {
+
+// At most how much an entry is longer than the request in it.
+inline constexpr size_t kEntryOverheadBytes = 256;
+
+// The field of dmem.store.v1.Entry that holds a request.
+inline int EntryField(const v1::ChargeRequest&) { return store::v1::Entry::kChargeFieldNumber; }
+inline int EntryField(const v1::UnchargeRequest&) { return store::v1::Entry::kUnchargeFieldNumber; }
+inline int EntryField(const v1::ResizeRequest&) { return store::v1::Entry::kResizeFieldNumber; }
+inline int EntryField(const v1::SetLimitsRequest&) {
+  return store::v1::Entry::kSetLimitsFieldNumber;
+}
+inline int EntryField(const v1::RegisterRequest&) { return store::v1::Entry::kRegisterFieldNumber; }
+inline int EntryField(const v1::UnregisterRequest&) {
+  return store::v1::Entry::kUnregisterFieldNumber;
+}
+inline int EntryField(const v1::CordonRequest&) { return store::v1::Entry::kCordonFieldNumber; }
+inline int EntryField(const v1::RegisterGroupRequest&) {
+  return store::v1::Entry::kRegisterGroupFieldNumber;
+}
+inline int EntryField(const v1::UnregisterGroupRequest&) {
+  return store::v1::Entry::kUnregisterGroupFieldNumber;
+}
+inline int EntryField(const v1::CreateCgroupRequest&) {
+  return store::v1::Entry::kCreateCgroupFieldNumber;
+}
+inline int EntryField(const v1::DeleteCgroupRequest&) {
+  return store::v1::Entry::kDeleteCgroupFieldNumber;
+}
+inline int EntryField(const v1::WriteFileRequest&) {
+  return store::v1::Entry::kWriteFileFieldNumber;
+}
+inline int EntryField(const store::v1::Configure&) {
+  return store::v1::Entry::kConfigureFieldNumber;
+}
+
+// Appends to `record` the entry of a command that led to `sequence` with `outcome`. Its request is
+// encoded straight into the record, never copied as a message. `field`: EntryField(request).
+void AppendEntry(uint64_t sequence, const CommandInput& input, const absl::Status& outcome,
+                 int field, const google::protobuf::MessageLite& request, std::string* record);
+
+// Applies every entry of `record` to `ledger`, whose state is that before the first. DATA_LOSS, and
+// the ledger is of no use any more: the record cannot be parsed, or an entry gives another sequence
+// or outcome than it did; the text names the sequence.
+absl::Status ReplayRecord(absl::string_view record, Ledger* ledger);
+
+}  // namespace dmem::server
+
+#endif  // SERVER_RECORD_H_

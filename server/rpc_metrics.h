@@ -1,0 +1,76 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef SERVER_RPC_METRICS_H_
+#define SERVER_RPC_METRICS_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "server/base/histogram.h"
+
+namespace dmem::server {
+
+// The RPCs, for metrics.
+enum class Method {
+  kRegister,
+  kUnregister,
+  kCordon,
+  kRegisterGroup,
+  kUnregisterGroup,
+  kCharge,
+  kBatchCharge,
+  kUncharge,
+  kResize,
+  kSetLimits,
+  kCreateCgroup,
+  kDeleteCgroup,
+  kEvictValuable,
+  kEvictCandidates,
+  kGetPool,
+  kListPools,
+  kListRegions,
+  kListCgroups,
+  kListCharges,
+  kReadFile,
+  kWriteFile,
+  kCheck,
+  kGetServerInfo,
+  kCount,
+};
+
+// "Charge".
+const char* MethodName(Method method);
+
+// Latency of calls at the server, from when the request was parsed until the answer is handed to
+// gRPC, by method and code.
+//
+// Thread-safe.
+class RpcMetrics {
+ public:
+  static constexpr int kCodes = 17;
+
+  RpcMetrics();
+  void Observe(Method method, absl::StatusCode code, int64_t microseconds) {
+    At(method, static_cast<int>(code)).Observe(static_cast<uint64_t>(microseconds));
+  }
+  const Histogram& Latency(Method method, int code) const {
+    return *latency_[static_cast<size_t>(method) * kCodes + static_cast<size_t>(code)];
+  }
+
+ private:
+  Histogram& At(Method method, int code) {
+    return *latency_[static_cast<size_t>(method) * kCodes + static_cast<size_t>(code)];
+  }
+  std::array<std::unique_ptr<Histogram>, static_cast<size_t>(Method::kCount) * kCodes> latency_;
+};
+
+// "RESOURCE_EXHAUSTED", as gRPC spells it; "OK" for 0.
+const char* CodeName(int code);
+
+}  // namespace dmem::server
+
+#endif  // SERVER_RPC_METRICS_H_

@@ -1,0 +1,227 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "server/file.h"
+#include "server/id_generator.h"
+#include "server/log.h"
+#include "server/quota_service.h"
+#include "server/record.h"
+#include "server/validation.h"
+
+namespace dmem::server {
+
+namespace {
+
+constexpr char kServiceName[] = "dmem.v1.QuotaService";
+constexpr char kText[] = "text/plain; charset=utf-8";
+constexpr size_t kLongReadsMax = 256;
+constexpr std::chrono::seconds kDrainTime(30);
+
+// Makes the state's settings those of the flags, if they differ.
+class ConfigureTask final : public WriterTask {
+ public:
+  ConfigureTask(const Settings& settings, std::shared_ptr<std::promise<absl::Status>> done)
+      : settings_(settings), done_(std::move(done)) {}
+
+  size_t record_bytes() const override { return kEntryOverheadBytes; }
+  size_t queued_bytes() const override { return sizeof(*this); }
+  bool Run(Turn* turn) override {
+    if (turn->state().scalars.settings == settings_) return true;
+    CommandInput input;
+    input.time_us = turn->NextCommandTime();
+    const store::v1::Configure configure = ToProto(settings_);
+    Apply(input, configure, turn->ledger());
+    AppendEntry(turn->state().scalars.sequence, input, absl::OkStatus(), EntryField(configure),
+                configure, turn->record());
+    return true;
+  }
+  void Complete(const absl::Status& commit) override { done_->set_value(commit); }
+
+ private:
+  const Settings settings_;
+  const std::shared_ptr<std::promise<absl::Status>> done_;
+};
+
+}  // namespace
+
+Server::Server(const Config& config, std::unique_ptr<Store> store)
+    : config_(config), store_(std::move(store)) {}
+
+Server::~Server() {
+  if (absl::Status status = Shutdown(); !status.ok()) {
+    Log(LogLevel::kError, "shutdown_failed", {{"error", status.ToString()}});
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config,
+                                                      std::unique_ptr<Store> store) {
+  std::unique_ptr<Server> server(new Server(config, std::move(store)));
+  absl::Status status = server->RecoverAndConfigure();
+  if (status.ok()) status = server->StartHttp();
+  if (status.ok()) status = server->StartGrpc();
+  if (status.ok()) status = server->WriteEndpoints();
+  if (!status.ok()) return status;
+  server->serving_.store(true);
+  Log(LogLevel::kInfo, "ready",
+      {{"grpc", server->grpc_address()},
+       {"http", server->http_address()},
+       {"pid", static_cast<int64_t>(getpid())},
+       {"version", kVersion},
+       {"store", config.store},
+       {"data_dir", config.data_dir},
+       {"sequence", server->writer_->stats().committed_sequence.load()}});
+  return server;
+}
+
+absl::Status Server::RecoverAndConfigure() {
+  absl::StatusOr<Recovered> recovered = Recover(store_.get(), &ledger_);
+  if (!recovered.ok()) return recovered.status();
+  recovered_ = *std::move(recovered);
+  std::unique_ptr<Snapshot> checkpoint = std::move(recovered_.checkpoint);
+  if (!recovered_.dropped_tail.empty()) {
+    Log(LogLevel::kWarning, "log_tail_dropped", {{"tail", recovered_.dropped_tail}});
+  }
+  const StateScalars& scalars = ledger_.state().scalars;
+  Log(LogLevel::kInfo, "recovered",
+      {{"sequence", scalars.sequence},
+       {"checkpoint_sequence", recovered_.checkpoint_sequence},
+       {"objects", recovered_.objects},
+       {"records", recovered_.records},
+       {"charges", scalars.charges},
+       {"pools", scalars.pools},
+       {"audit", "passed"},
+       {"seconds", recovered_.seconds}});
+  writer_ = std::make_unique<Writer>(
+      WriterOptions(), &ledger_, store_.get(), recovered_.epoch, IdGenerator(),
+      [this] { return clock_.NowMicroseconds(); },
+      [this](const absl::Status& error) { OnCommitFailure(error); });
+  checkpointer_ = std::make_unique<Checkpointer>(
+      CheckpointerOptions{absl::Seconds(config_.checkpoint_interval_seconds),
+                          config_.checkpoint_sequences},
+      writer_.get(), store_.get(),
+      checkpoint == nullptr ? nullptr : writer_->Adopt(std::move(checkpoint)),
+      recovered_.checkpoint_hash);
+  writer_->Start();
+  // What an earlier server left: who waits for this one must not read it.
+  unlink(EndpointsPath().c_str());
+  return Configure();
+}
+
+absl::Status Server::Configure() {
+  auto done = std::make_shared<std::promise<absl::Status>>();
+  std::unique_ptr<WriterTask> task =
+      std::make_unique<ConfigureTask>(SettingsOf(config_), done);
+  if (absl::Status refused = writer_->Enqueue(task); !refused.ok()) return refused;
+  return done->get_future().get();
+}
+
+absl::Status Server::StartHttp() {
+  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
+      config_.http, {
+                        {"/healthz", [] { return HttpResponse{200, kText, "ok\n"}; }},
+                        {"/readyz",
+                         [this] {
+                           return ready() ? HttpResponse{200, kText, "ready\n"}
+                                          : HttpResponse{503, kText, "not serving\n"};
+                         }},
+                    });
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
+  return absl::OkStatus();
+}
+
+absl::Status Server::StartGrpc() {
+  readers_ = std::make_unique<ReaderPool>(config_.reader_threads, kLongReadsMax);
+  service_ = std::make_unique<QuotaService>(writer_.get(), readers_.get(), &rpc_metrics_, kVersion,
+                                            config_.store);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(config_.listen, grpc::InsecureServerCredentials(), &port);
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+  // Two servers on one port would share its calls and not their state.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.RegisterService(service_.get());
+  grpc_ = builder.BuildAndStart();
+  if (grpc_ == nullptr || port == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", config_.listen, " for gRPC: is the port in use?"));
+  }
+  grpc_address_ =
+      absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':')), ":", port);
+  SetHealth(true);
+  checkpointer_->Start();
+  return absl::OkStatus();
+}
+
+absl::Status Server::WriteEndpoints() const {
+  nlohmann::ordered_json endpoints;
+  endpoints["grpc"] = grpc_address();
+  endpoints["http"] = http_address();
+  endpoints["pid"] = getpid();
+  endpoints["version"] = kVersion;
+  return WriteFileAtomically(EndpointsPath(), endpoints.dump() + "\n");
+}
+
+std::string Server::EndpointsPath() const {
+  return absl::StrCat(config_.data_dir, "/endpoints.json");
+}
+
+void Server::SetHealth(bool serving) {
+  grpc::HealthCheckServiceInterface* health =
+      grpc_ == nullptr ? nullptr : grpc_->GetHealthCheckService();
+  if (health == nullptr) return;
+  health->SetServingStatus(serving);
+  health->SetServingStatus(kServiceName, serving);
+}
+
+void Server::OnCommitFailure(const absl::Status& error) {
+  Log(LogLevel::kError, "commit_failed",
+      {{"error", error.ToString()}, {"effect", "nothing is served until a restart"}});
+  SetHealth(false);
+}
+
+bool Server::ready() const { return serving_.load() && !writer_->failed(); }
+
+absl::Status Server::Shutdown() {
+  if (shut_down_) return absl::OkStatus();
+  shut_down_ = true;
+  const bool was_serving = serving_.exchange(false);
+  if (was_serving) {
+    Log(LogLevel::kInfo, "draining",
+        {{"sequence", writer_->stats().committed_sequence.load()}});
+    unlink(EndpointsPath().c_str());
+  }
+  SetHealth(false);
+  // Calls under way are answered; the writer and the readers still run for them. Those that take
+  // longer (none of ours waits for anything) are cut off.
+  if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + kDrainTime);
+  http_ = nullptr;
+  absl::Status status;
+  if (checkpointer_ != nullptr && was_serving) status = checkpointer_->Stop();
+  checkpointer_ = nullptr;
+  if (readers_ != nullptr) readers_->Stop();
+  const bool failed = writer_ != nullptr && writer_->failed();
+  if (writer_ != nullptr) writer_->Stop();
+  const uint64_t sequence = ledger_.state().scalars.sequence;
+  writer_ = nullptr;  // Gives the last snapshots back to the ledger.
+  if (was_serving) Log(LogLevel::kInfo, "stopped", {{"sequence", sequence}});
+  if (failed) return absl::UnavailableError("a commit had failed");
+  return status;
+}
+
+}  // namespace dmem::server

@@ -1,0 +1,89 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef SERVER_SERVER_H_
+#define SERVER_SERVER_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/ledger.h"
+#include "server/checkpointer.h"
+#include "server/clock.h"
+#include "server/config.h"
+#include "server/http_server.h"
+#include "server/reader_pool.h"
+#include "server/recovery.h"
+#include "server/rpc_metrics.h"
+#include "server/store/store.h"
+#include "server/writer.h"
+
+namespace grpc {
+class Server;
+}  // namespace grpc
+
+namespace dmem::server {
+
+class QuotaService;
+
+// A whole dmemd in a process: recovers, serves, and drains.
+//
+// Thread safety: Start and Shutdown from one thread; what reads from any.
+class Server {
+ public:
+  // Recovers from `store`, and serves on return. Writes DATA_DIR/endpoints.json. REQUIRES:
+  // Validate(config) is OK.
+  // Errors: those of Recover; UNAVAILABLE or FAILED_PRECONDITION if an address cannot be bound or
+  // the data directory cannot be written.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config,
+                                                       std::unique_ptr<Store> store);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  // Shuts down, if Shutdown was not called.
+  ~Server();
+
+  // Takes no new calls, answers those under way, commits, makes a checkpoint, and removes
+  // endpoints.json. Errors: of the last checkpoint, and UNAVAILABLE if a commit had failed; what
+  // was acknowledged is durable all the same.
+  absl::Status Shutdown();
+
+  // With the ports in use.
+  const std::string& grpc_address() const { return grpc_address_; }
+  const std::string& http_address() const { return http_->address(); }
+  // Whether it serves: up, no commit has failed, and not shutting down.
+  bool ready() const;
+
+ private:
+  Server(const Config& config, std::unique_ptr<Store> store);
+  absl::Status RecoverAndConfigure();
+  absl::Status Configure();
+  absl::Status StartHttp();
+  absl::Status StartGrpc();
+  absl::Status WriteEndpoints() const;
+  std::string EndpointsPath() const;
+  void SetHealth(bool serving);
+  void OnCommitFailure(const absl::Status& error);
+
+  const Config config_;
+  const SteadyWallClock clock_;
+  const std::unique_ptr<Store> store_;
+  Ledger ledger_;
+  Recovered recovered_;
+  RpcMetrics rpc_metrics_;
+  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<ReaderPool> readers_;
+  std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<QuotaService> service_;
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::string grpc_address_;
+  std::atomic<bool> serving_{false};
+  bool shut_down_ = false;
+};
+
+}  // namespace dmem::server
+
+#endif  // SERVER_SERVER_H_

@@ -1,0 +1,386 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/validation.h"
+
+#include <cstdint>
+#include <string>
+#include <tuple>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "core/limit_text.h"
+#include "core/names.h"
+#include "server/errors.h"
+
+namespace dmem::server {
+
+namespace {
+
+constexpr size_t kAttributeBytesMax = 255;
+constexpr size_t kOwnerBytesMax = 253;
+constexpr size_t kLabelsMax = 16;
+constexpr size_t kLabelKeyBytesMax = 63;
+constexpr size_t kLabelValueBytesMax = 255;
+constexpr size_t kTextBytesMax = 4096;
+constexpr size_t kPageTokenBytesMax = 256;
+// google.protobuf.Timestamp's own range: the years 1 to 9999.
+constexpr int64_t kTimestampSecondsMin = -62135596800;
+constexpr int64_t kTimestampSecondsMax = 253402300799;
+
+#define DMEM_RETURN_IF_ERROR(expression)                  \
+  do {                                                    \
+    if (absl::Status status_ = (expression); !status_.ok()) return status_; \
+  } while (false)
+
+// A path to a field that costs nothing unless it is needed: most requests are right.
+class Field {
+ public:
+  explicit Field(absl::string_view name) : name_(name) {}
+  Field(absl::string_view list, size_t index, absl::string_view name)
+      : list_(list), index_(index), name_(name) {}
+  std::string Path() const {
+    if (list_.empty()) return std::string(name_);
+    if (name_.empty()) return absl::StrCat(list_, "[", index_, "]");
+    return absl::StrCat(list_, "[", index_, "].", name_);
+  }
+
+ private:
+  absl::string_view list_;
+  size_t index_ = 0;
+  absl::string_view name_;
+};
+
+absl::Status CheckName(absl::Status (*rule)(absl::string_view), const Field& field,
+                       absl::string_view value) {
+  const absl::Status status = rule(value);
+  if (status.ok()) return status;
+  return InvalidName(field.Path(), value, status.message());
+}
+
+absl::Status CheckBytes(const Field& field, uint64_t bytes) {
+  if (ByteCount::FromUint64(bytes).has_value()) return absl::OkStatus();
+  return InvalidField(field.Path(), absl::StrCat(bytes), "at most 9223372036854775807 bytes");
+}
+
+absl::Status CheckLength(const Field& field, absl::string_view value, size_t max) {
+  if (value.size() <= max) return absl::OkStatus();
+  return InvalidField(field.Path(), value, absl::StrCat("at most ", max, " bytes"));
+}
+
+absl::Status CheckCount(absl::string_view field, size_t count, size_t max) {
+  if (count >= 1 && count <= max) return absl::OkStatus();
+  return InvalidField(field, absl::StrCat(count, " entries"),
+                      absl::StrCat("a list of 1 to ", max, " entries"));
+}
+
+absl::Status CheckEnum(const Field& field, int value, bool is_valid, absl::string_view type) {
+  if (is_valid) return absl::OkStatus();
+  return InvalidField(field.Path(), absl::StrCat(value), absl::StrCat("a value of ", type));
+}
+
+absl::Status CheckUnset(absl::string_view field, bool is_set) {
+  if (!is_set) return absl::OkStatus();
+  return InvalidField(field, "set", "unset: the server gives it");
+}
+
+absl::Status CheckAttribute(absl::string_view field, absl::string_view value) {
+  DMEM_RETURN_IF_ERROR(CheckLength(Field(field), value, kAttributeBytesMax));
+  for (const char c : value) {
+    if (c < 0x20 || c > 0x7e) {
+      return InvalidField(field, value, "printable ASCII");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// An all-or-nothing request is one step of the ledger and one entry of a record.
+absl::Status CheckCommandBytes(size_t bytes) {
+  if (bytes <= kCommandBytesMax) return absl::OkStatus();
+  return InvalidField("request", absl::StrCat(bytes, " bytes"),
+                      absl::StrCat("at most ", kCommandBytesMax, " bytes, being all or nothing"));
+}
+
+absl::Status CheckPage(int page_size, absl::string_view page_token) {
+  if (page_size < 0 || page_size > kPageSizeMax) {
+    return InvalidField("page_size", absl::StrCat(page_size), "0 to 1000");
+  }
+  return CheckLength(Field("page_token"), page_token, kPageTokenBytesMax);
+}
+
+absl::Status CheckTimestamp(const Field& field, const google::protobuf::Timestamp& time) {
+  if (time.seconds() >= kTimestampSecondsMin && time.seconds() <= kTimestampSecondsMax &&
+      time.nanos() >= 0 && time.nanos() <= 999999999) {
+    return absl::OkStatus();
+  }
+  return InvalidField(field.Path(), absl::StrCat(time.seconds(), " s ", time.nanos(), " ns"),
+                      "a time from year 1 to 9999 with 0 to 999999999 nanos");
+}
+
+absl::Status CheckOptionalCgroup(absl::string_view field, absl::string_view cgroup) {
+  if (cgroup.empty()) return absl::OkStatus();
+  return CheckName(ValidateCgroupRef, Field(field), cgroup);
+}
+
+absl::Status CheckOptionalRegion(absl::string_view field, absl::string_view region) {
+  if (region.empty()) return absl::OkStatus();
+  return CheckName(ValidateRegionRef, Field(field), region);
+}
+
+absl::Status CheckOwner(const v1::Owner& owner) {
+  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.kind"), owner.kind(), kOwnerBytesMax));
+  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.namespace"), owner.namespace_(), kOwnerBytesMax));
+  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.name"), owner.name(), kOwnerBytesMax));
+  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.uid"), owner.uid(), kOwnerBytesMax));
+  return CheckLength(Field("owner.container"), owner.container(), kOwnerBytesMax);
+}
+
+absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& labels) {
+  if (labels.size() > kLabelsMax) {
+    return InvalidField("labels", absl::StrCat(labels.size(), " entries"), "at most 16 entries");
+  }
+  for (const auto& label : labels) {
+    if (label.first.empty() || label.first.size() > kLabelKeyBytesMax) {
+      return InvalidField("labels", label.first, "keyed by 1 to 63 bytes");
+    }
+    DMEM_RETURN_IF_ERROR(CheckLength(Field(absl::StrCat("labels[\"", label.first, "\"]")),
+                                     label.second, kLabelValueBytesMax));
+  }
+  return absl::OkStatus();
+}
+
+using Key = std::tuple<absl::string_view, absl::string_view, absl::string_view>;
+
+// Finds the same key twice. `key_of(i)` gives the key of the i-th of `count` entries of `list`.
+template <typename KeyOf>
+absl::Status CheckDistinct(absl::string_view list, size_t count, const KeyOf& key_of) {
+  if (count < 2) return absl::OkStatus();
+  absl::flat_hash_set<Key> seen;
+  seen.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const Key key = key_of(i);
+    if (seen.insert(key).second) continue;
+    std::string shown(std::get<0>(key));
+    if (!std::get<1>(key).empty()) absl::StrAppend(&shown, " in ", std::get<1>(key));
+    if (!std::get<2>(key).empty()) absl::StrAppend(&shown, " in ", std::get<2>(key));
+    return DuplicateItem(Field(list, i, "").Path(), shown);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Validate(const v1::RegisterRequest& request) {
+  const v1::Region& region = request.region();
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionName, Field("region.name"), region.name()));
+  if (region.capacity_bytes() == 0) {
+    return InvalidField("region.capacity_bytes", "0", "more than 0");
+  }
+  DMEM_RETURN_IF_ERROR(CheckBytes(Field("region.capacity_bytes"), region.capacity_bytes()));
+  if (region.reserved_bytes() > region.capacity_bytes()) {
+    return InvalidField("region.reserved_bytes", absl::StrCat(region.reserved_bytes()),
+                        absl::StrCat("at most capacity_bytes, ", region.capacity_bytes()));
+  }
+  DMEM_RETURN_IF_ERROR(CheckBytes(Field("region.grantable_bytes"), region.grantable_bytes()));
+  DMEM_RETURN_IF_ERROR(CheckAttribute("region.attributes.node", region.attributes().node()));
+  DMEM_RETURN_IF_ERROR(CheckAttribute("region.attributes.model", region.attributes().model()));
+  DMEM_RETURN_IF_ERROR(CheckAttribute("region.attributes.uuid", region.attributes().uuid()));
+  DMEM_RETURN_IF_ERROR(CheckAttribute("region.attributes.pci", region.attributes().pci()));
+  if (!region.parent().empty()) {
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionName, Field("region.parent"), region.parent()));
+  }
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.id", region.id() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.state", region.state() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.usage_bytes", region.usage_bytes() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.over_bytes", region.over_bytes() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.live_items", region.live_items() != 0));
+  return CheckUnset("region.grantable_is_explicit", region.grantable_is_explicit());
+}
+
+absl::Status Validate(const v1::UnregisterRequest& request) {
+  return CheckName(ValidateRegionRef, Field("region"), request.region());
+}
+
+absl::Status Validate(const v1::CordonRequest& request) {
+  return CheckName(ValidateRegionRef, Field("region"), request.region());
+}
+
+absl::Status Validate(const v1::RegisterGroupRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionName, Field("name"), request.name()));
+  if (request.parent().empty()) return absl::OkStatus();
+  return CheckName(ValidateRegionName, Field("parent"), request.parent());
+}
+
+absl::Status Validate(const v1::UnregisterGroupRequest& request) {
+  return CheckName(ValidateRegionName, Field("name"), request.name());
+}
+
+absl::Status Validate(const v1::ChargeRequest& request) {
+  if (!request.charge_id().empty()) {
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateChargeId, Field("charge_id"), request.charge_id()));
+    if (!request.has_created_at()) return CreatedAtMissing("created_at");
+  }
+  if (request.has_created_at()) {
+    DMEM_RETURN_IF_ERROR(CheckTimestamp(Field("created_at"), request.created_at()));
+  }
+  DMEM_RETURN_IF_ERROR(CheckCount("items", request.items_size(), kItemsMax));
+  for (int i = 0; i < request.items_size(); ++i) {
+    const v1::ChargeItem& item = request.items(i);
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("items", i, "cgroup"), item.cgroup()));
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("items", i, "region"), item.region()));
+    DMEM_RETURN_IF_ERROR(CheckBytes(Field("items", i, "bytes"), item.bytes()));
+  }
+  DMEM_RETURN_IF_ERROR(CheckEnum(Field("mode"), request.mode(),
+                                 v1::ChargeMode_IsValid(request.mode()), "ChargeMode"));
+  if (request.has_owner()) DMEM_RETURN_IF_ERROR(CheckOwner(request.owner()));
+  DMEM_RETURN_IF_ERROR(CheckLabels(request.labels()));
+  DMEM_RETURN_IF_ERROR(CheckDistinct("items", request.items_size(), [&request](size_t i) {
+    const v1::ChargeItem& item = request.items(static_cast<int>(i));
+    return Key(item.cgroup(), item.region(), absl::string_view());
+  }));
+  return CheckCommandBytes(request.ByteSizeLong());
+}
+
+absl::Status Validate(const v1::BatchChargeRequest& request) {
+  return CheckCount("charges", request.charges_size(), kBatchMax);
+}
+
+absl::Status Validate(const v1::UnchargeRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckCount("charge_ids", request.charge_ids_size(), kItemsMax));
+  for (int i = 0; i < request.charge_ids_size(); ++i) {
+    DMEM_RETURN_IF_ERROR(
+        CheckName(ValidateChargeId, Field("charge_ids", i, ""), request.charge_ids(i)));
+  }
+  return CheckDistinct("charge_ids", request.charge_ids_size(), [&request](size_t i) {
+    return Key(request.charge_ids(static_cast<int>(i)), absl::string_view(), absl::string_view());
+  });
+}
+
+absl::Status Validate(const v1::ResizeRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckCount("items", request.items_size(), kItemsMax));
+  for (int i = 0; i < request.items_size(); ++i) {
+    const v1::ResizeItem& item = request.items(i);
+    DMEM_RETURN_IF_ERROR(
+        CheckName(ValidateChargeId, Field("items", i, "charge_id"), item.charge_id()));
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("items", i, "cgroup"), item.cgroup()));
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("items", i, "region"), item.region()));
+    DMEM_RETURN_IF_ERROR(CheckBytes(Field("items", i, "bytes"), item.bytes()));
+    DMEM_RETURN_IF_ERROR(CheckBytes(Field("items", i, "expected_bytes"), item.expected_bytes()));
+  }
+  DMEM_RETURN_IF_ERROR(CheckEnum(Field("mode"), request.mode(),
+                                 v1::ChargeMode_IsValid(request.mode()), "ChargeMode"));
+  DMEM_RETURN_IF_ERROR(CheckDistinct("items", request.items_size(), [&request](size_t i) {
+    const v1::ResizeItem& item = request.items(static_cast<int>(i));
+    return Key(item.charge_id(), item.cgroup(), item.region());
+  }));
+  return CheckCommandBytes(request.ByteSizeLong());
+}
+
+absl::Status Validate(const v1::SetLimitsRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckCount("updates", request.updates_size(), kItemsMax));
+  for (int i = 0; i < request.updates_size(); ++i) {
+    const v1::LimitsUpdate& update = request.updates(i);
+    const Field cgroup("updates", i, "cgroup");
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, cgroup, update.cgroup()));
+    if (update.cgroup() == "/") return RootHasNoLimits(cgroup.Path());
+    DMEM_RETURN_IF_ERROR(
+        CheckName(ValidateRegionRef, Field("updates", i, "region"), update.region()));
+    DMEM_RETURN_IF_ERROR(CheckBytes(Field("updates", i, "min_bytes"), update.min_bytes()));
+    DMEM_RETURN_IF_ERROR(CheckBytes(Field("updates", i, "low_bytes"), update.low_bytes()));
+    DMEM_RETURN_IF_ERROR(CheckBytes(Field("updates", i, "max_bytes"), update.max_bytes()));
+    DMEM_RETURN_IF_ERROR(CheckEnum(Field("updates", i, "enforcement"), update.enforcement(),
+                                   v1::Enforcement_IsValid(update.enforcement()), "Enforcement"));
+  }
+  DMEM_RETURN_IF_ERROR(CheckEnum(Field("below_usage"), request.below_usage(),
+                                 v1::BelowUsagePolicy_IsValid(request.below_usage()),
+                                 "BelowUsagePolicy"));
+  DMEM_RETURN_IF_ERROR(CheckDistinct("updates", request.updates_size(), [&request](size_t i) {
+    const v1::LimitsUpdate& update = request.updates(static_cast<int>(i));
+    return Key(update.cgroup(), update.region(), absl::string_view());
+  }));
+  return CheckCommandBytes(request.ByteSizeLong());
+}
+
+absl::Status Validate(const v1::CreateCgroupRequest& request) {
+  return CheckName(ValidateCgroupPath, Field("path"), request.path());
+}
+
+absl::Status Validate(const v1::DeleteCgroupRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("path"), request.path()));
+  return request.path() == "/" ? RootHasNoLimits("path") : absl::OkStatus();
+}
+
+absl::Status Validate(const v1::EvictValuableRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckOptionalCgroup("limit_cgroup", request.limit_cgroup()));
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("cgroup"), request.cgroup()));
+  return CheckName(ValidateRegionRef, Field("region"), request.region());
+}
+
+absl::Status Validate(const v1::EvictCandidatesRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckOptionalCgroup("limit_cgroup", request.limit_cgroup()));
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("region"), request.region()));
+  if (request.bytes_needed() == 0) return InvalidField("bytes_needed", "0", "at least 1");
+  DMEM_RETURN_IF_ERROR(CheckBytes(Field("bytes_needed"), request.bytes_needed()));
+  return CheckEnum(Field("ignore_low"), request.ignore_low(),
+                   v1::IgnoreLow_IsValid(request.ignore_low()), "IgnoreLow");
+}
+
+absl::Status Validate(const v1::GetPoolRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("cgroup"), request.cgroup()));
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("region"), request.region()));
+  return CheckOptionalCgroup("relative_to", request.relative_to());
+}
+
+absl::Status Validate(const v1::ListPoolsRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckOptionalRegion("region", request.region()));
+  DMEM_RETURN_IF_ERROR(CheckOptionalCgroup("cgroup", request.cgroup()));
+  DMEM_RETURN_IF_ERROR(CheckOptionalCgroup("relative_to", request.relative_to()));
+  return CheckPage(request.page_size(), request.page_token());
+}
+
+absl::Status Validate(const v1::ListRegionsRequest& request) {
+  return CheckPage(request.page_size(), request.page_token());
+}
+
+absl::Status Validate(const v1::ListCgroupsRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckOptionalCgroup("cgroup", request.cgroup()));
+  return CheckPage(request.page_size(), request.page_token());
+}
+
+absl::Status Validate(const v1::ListChargesRequest& request) {
+  if (!request.charge_id().empty()) {
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateChargeId, Field("charge_id"), request.charge_id()));
+  }
+  DMEM_RETURN_IF_ERROR(CheckOptionalRegion("region", request.region()));
+  DMEM_RETURN_IF_ERROR(CheckOptionalCgroup("cgroup", request.cgroup()));
+  return CheckPage(request.page_size(), request.page_token());
+}
+
+absl::Status Validate(const v1::ReadFileRequest& request) {
+  return CheckName(ValidateCgroupRef, Field("cgroup"), request.cgroup());
+}
+
+absl::Status Validate(const v1::WriteFileRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("cgroup"), request.cgroup()));
+  DMEM_RETURN_IF_ERROR(CheckLength(Field("text"), request.text(), kTextBytesMax));
+  DMEM_RETURN_IF_ERROR(CheckEnum(Field("below_usage"), request.below_usage(),
+                                 v1::BelowUsagePolicy_IsValid(request.below_usage()),
+                                 "BelowUsagePolicy"));
+  const absl::string_view file = request.file();
+  const bool is_root = request.cgroup() == "/";
+  const bool is_limit = file == "dmem.min" || file == "dmem.low" || file == "dmem.max";
+  if (file == "dmem.current" || (file == "dmem.capacity" && is_root) ||
+      (file == "dmem.peak" && !is_root)) {
+    return ReadOnlyFile(file);
+  }
+  if (!is_limit) return FileNotFound(file);
+  if (is_root) return RootHasNoLimits("cgroup");
+  return ParseLimitLine(request.text()).status();
+}
+
+absl::Status Validate(const v1::CheckRequest&) { return absl::OkStatus(); }
+
+absl::Status Validate(const v1::GetServerInfoRequest&) { return absl::OkStatus(); }
+
+}  // namespace dmem::server

@@ -1,0 +1,52 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What is wrong with a request in any state. The ranges are those that the protos document.
+
+#ifndef SERVER_VALIDATION_H_
+#define SERVER_VALIDATION_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "dmem/v1/quota_service.pb.h"
+
+namespace dmem::server {
+
+// Bounds that are not flags.
+inline constexpr int kMessageBytesMax = 4 << 20;
+inline constexpr size_t kItemsMax = 1000;
+inline constexpr size_t kCommandBytesMax = 512 << 10;  // Of an all-or-nothing request.
+inline constexpr size_t kBatchMax = 10000;
+inline constexpr int kPageSizeMax = 1000;
+
+// Each returns OK or INVALID_ARGUMENT (for files NOT_FOUND too), whose facts name the field, its
+// value and the bound. What passes is safe to convert: every number, name and enumerator in range.
+// BatchCharge: only what is wrong with it as a whole; its items are validated one by one.
+absl::Status Validate(const v1::RegisterRequest& request);
+absl::Status Validate(const v1::UnregisterRequest& request);
+absl::Status Validate(const v1::CordonRequest& request);
+absl::Status Validate(const v1::RegisterGroupRequest& request);
+absl::Status Validate(const v1::UnregisterGroupRequest& request);
+absl::Status Validate(const v1::ChargeRequest& request);
+absl::Status Validate(const v1::BatchChargeRequest& request);
+absl::Status Validate(const v1::UnchargeRequest& request);
+absl::Status Validate(const v1::ResizeRequest& request);
+absl::Status Validate(const v1::SetLimitsRequest& request);
+absl::Status Validate(const v1::CreateCgroupRequest& request);
+absl::Status Validate(const v1::DeleteCgroupRequest& request);
+absl::Status Validate(const v1::EvictValuableRequest& request);
+absl::Status Validate(const v1::EvictCandidatesRequest& request);
+absl::Status Validate(const v1::GetPoolRequest& request);
+absl::Status Validate(const v1::ListPoolsRequest& request);
+absl::Status Validate(const v1::ListRegionsRequest& request);
+absl::Status Validate(const v1::ListCgroupsRequest& request);
+absl::Status Validate(const v1::ListChargesRequest& request);
+absl::Status Validate(const v1::ReadFileRequest& request);
+absl::Status Validate(const v1::WriteFileRequest& request);
+absl::Status Validate(const v1::CheckRequest& request);
+absl::Status Validate(const v1::GetServerInfoRequest& request);
+
+}  // namespace dmem::server
+
+#endif  // SERVER_VALIDATION_H_
