@@ -31,8 +31,7 @@ void RenderDropped(const Dropped& dropped, Response* response) {
 }
 
 // A pool whose limits are, or would be, `limits`.
-void RenderLimits(const State& state, const LimitsResult& limits, int64_t time_us,
-                  v1::Pool* pool) {
+void RenderLimits(const State& state, const LimitsResult& limits, int64_t time_us, v1::Pool* pool) {
   const Index cgroup = state.FindCgroup(limits.cgroup);
   const Index region = state.FindRegion(limits.region);
   const Index found = cgroup == kNone ? kNone : state.FindPool(cgroup, region);

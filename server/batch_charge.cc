@@ -28,10 +28,7 @@ absl::Status Shortened(const absl::Status& error) {
 
 BatchChargeTask::BatchChargeTask(const Call& call, const v1::BatchChargeRequest* request,
                                  v1::BatchChargeResponse* response)
-    : call_(call),
-      request_(request),
-      response_(response),
-      queued_bytes_(request->ByteSizeLong()) {
+    : call_(call), request_(request), response_(response), queued_bytes_(request->ByteSizeLong()) {
   response->mutable_results()->Reserve(request->charges_size());
 }
 

@@ -18,7 +18,10 @@ namespace dmem::server {
 class Call {
  public:
   Call(Method method, grpc::ServerUnaryReactor* reactor, RpcMetrics* metrics)
-      : method_(method), started_ns_(MonotonicNanoseconds()), reactor_(reactor), metrics_(metrics) {}
+      : method_(method),
+        started_ns_(MonotonicNanoseconds()),
+        reactor_(reactor),
+        metrics_(metrics) {}
 
   // Answers with the response as it is now, or with the error.
   void Finish(const absl::Status& status) const {

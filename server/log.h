@@ -28,14 +28,14 @@ void SetLogLevel(LogLevel level);
 // The value of a field.
 class LogValue {
  public:
-  LogValue(absl::string_view text) : value_(std::string(text)) {}      // NOLINT: implicit.
-  LogValue(const char* text) : value_(std::string(text)) {}            // NOLINT
-  LogValue(const std::string& text) : value_(text) {}                  // NOLINT
-  LogValue(bool value) : value_(value) {}                              // NOLINT
-  LogValue(double value) : value_(value) {}                            // NOLINT
-  LogValue(int value) : value_(static_cast<int64_t>(value)) {}         // NOLINT
-  LogValue(int64_t value) : value_(value) {}                           // NOLINT
-  LogValue(uint64_t value) : value_(value) {}                          // NOLINT
+  LogValue(absl::string_view text) : value_(std::string(text)) {}  // NOLINT: implicit.
+  LogValue(const char* text) : value_(std::string(text)) {}        // NOLINT
+  LogValue(const std::string& text) : value_(text) {}              // NOLINT
+  LogValue(bool value) : value_(value) {}                          // NOLINT
+  LogValue(double value) : value_(value) {}                        // NOLINT
+  LogValue(int value) : value_(static_cast<int64_t>(value)) {}     // NOLINT
+  LogValue(int64_t value) : value_(value) {}                       // NOLINT
+  LogValue(uint64_t value) : value_(value) {}                      // NOLINT
   const absl::variant<std::string, bool, double, int64_t, uint64_t>& value() const {
     return value_;
   }

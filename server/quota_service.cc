@@ -234,8 +234,7 @@ grpc::ServerUnaryReactor* QuotaService::EvictValuable(Context* context,
   return ShortRead(Method::kEvictValuable, context, request, response);
 }
 
-grpc::ServerUnaryReactor* QuotaService::GetPool(Context* context,
-                                                const v1::GetPoolRequest* request,
+grpc::ServerUnaryReactor* QuotaService::GetPool(Context* context, const v1::GetPoolRequest* request,
                                                 v1::GetPoolResponse* response) {
   return ShortRead(Method::kGetPool, context, request, response);
 }

@@ -168,9 +168,8 @@ absl::Status Read(const State& state, int64_t, const v1::CheckRequest&,
   response->set_tombstones(scalars.tombstones);
   // A cluster's bytes fit in 64 bits; FORCE can book more than that over many regions.
   constexpr uint64_t kShownMax = std::numeric_limits<uint64_t>::max();
-  response->set_charged_bytes(report.charged_bytes > kShownMax
-                                  ? kShownMax
-                                  : static_cast<uint64_t>(report.charged_bytes));
+  response->set_charged_bytes(
+      report.charged_bytes > kShownMax ? kShownMax : static_cast<uint64_t>(report.charged_bytes));
   response->set_sequence(scalars.sequence);
   return absl::OkStatus();
 }

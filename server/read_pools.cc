@@ -94,9 +94,8 @@ absl::Status Read(const State& state, int64_t time_us, const v1::GetPoolRequest&
   const std::string& relative_to = request.relative_to().empty() ? "/" : request.relative_to();
   const Index limit = state.FindCgroup(relative_to);
   if (limit == kNone) return CgroupNotFound(relative_to);
-  const bool is_below = cgroup == kNone
-                            ? IsPathAtOrBelow(request.cgroup(), state.CgroupPath(limit))
-                            : cgroup == limit || state.IsBelow(cgroup, limit);
+  const bool is_below = cgroup == kNone ? IsPathAtOrBelow(request.cgroup(), state.CgroupPath(limit))
+                                        : cgroup == limit || state.IsBelow(cgroup, limit);
   if (!is_below) return NotBelow(request.cgroup(), relative_to);
   const Index pool = cgroup == kNone ? kNone : state.FindPool(cgroup, region);
   ToProto(pool != kNone ? ViewPool(state, pool, limit, time_us)
@@ -168,8 +167,7 @@ absl::Status Read(const State& state, int64_t, const v1::ReadFileRequest& reques
                   v1::ReadFileResponse* response) {
   const Index cgroup = state.FindCgroup(request.cgroup());
   if (cgroup == kNone) return CgroupNotFound(request.cgroup());
-  absl::StatusOr<std::string> text =
-      ReadLimitFile(state, cgroup, request.file(), kTextBytesMax);
+  absl::StatusOr<std::string> text = ReadLimitFile(state, cgroup, request.file(), kTextBytesMax);
   if (!text.ok()) return text.status();
   response->set_text(*std::move(text));
   response->set_sequence(state.scalars.sequence);

@@ -63,8 +63,7 @@ void ReaderPool::Stop() {
 
 void ReaderPool::Loop() {
   // On Linux a thread has a niceness of its own. Without it reads are only less polite.
-  static_cast<void>(
-      setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness));
+  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness));
   for (;;) {
     std::function<void()> work;
     {

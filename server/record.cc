@@ -12,8 +12,8 @@ namespace dmem::server {
 
 namespace {
 
-using google::protobuf::io::CodedOutputStream;
 using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedOutputStream;
 using store::v1::Entry;
 
 size_t LengthDelimitedSize(int field, size_t size) {
@@ -60,9 +60,9 @@ absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
 }
 
 absl::Status Diverged(uint64_t sequence, absl::string_view how) {
-  return absl::DataLossError(absl::StrCat("the command of sequence ", sequence,
-                                          " does not give what it gave when it was recorded: ",
-                                          how));
+  return absl::DataLossError(
+      absl::StrCat("the command of sequence ", sequence,
+                   " does not give what it gave when it was recorded: ", how));
 }
 
 }  // namespace
@@ -96,8 +96,7 @@ absl::Status ReplayRecord(absl::string_view record, Ledger* ledger) {
   store::v1::Record parsed;
   if (!parsed.ParseFromArray(record.data(), static_cast<int>(record.size()))) {
     return absl::DataLossError(absl::StrCat("the record after sequence ",
-                                            ledger->state().scalars.sequence,
-                                            " cannot be parsed"));
+                                            ledger->state().scalars.sequence, " cannot be parsed"));
   }
   for (const Entry& entry : parsed.entries()) {
     if (entry.sequence() != ledger->state().scalars.sequence + 1) {
@@ -111,9 +110,8 @@ absl::Status ReplayRecord(absl::string_view record, Ledger* ledger) {
     }
     const std::string reason = outcome.ok() ? "" : FactsOf(outcome).reason;
     if (static_cast<uint32_t>(outcome.code()) != entry.code() || reason != entry.reason()) {
-      return Diverged(entry.sequence(),
-                      absl::StrCat("now ", outcome.ToString(), ", then code ", entry.code(), " ",
-                                   entry.reason()));
+      return Diverged(entry.sequence(), absl::StrCat("now ", outcome.ToString(), ", then code ",
+                                                     entry.code(), " ", entry.reason()));
     }
   }
   return absl::OkStatus();

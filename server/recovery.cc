@@ -67,8 +67,8 @@ class Restorer final : public RecoveryVisitor {
     if (absl::Status status = objects_->Finish(); !status.ok()) return status;
     const AuditReport audit = CheckInvariants(ledger_->state());
     if (audit.violations_total > 0) {
-      return absl::DataLossError(absl::StrCat("the checkpoint of sequence ", sequence,
-                                              " breaks ", audit.violations_total,
+      return absl::DataLossError(absl::StrCat("the checkpoint of sequence ", sequence, " breaks ",
+                                              audit.violations_total,
                                               " invariants; the first: ", audit.violations[0]));
     }
     recovered.checkpoint_hash = HashOf(ledger_->state());
@@ -109,8 +109,7 @@ class Restorer final : public RecoveryVisitor {
     const int64_t now = MonotonicNanoseconds();
     if (now - progress_ns_ < kProgressNanoseconds) return;
     progress_ns_ = now;
-    Log(LogLevel::kInfo, "recovery_progress",
-        {{"seconds", Seconds()}, {what, count}});
+    Log(LogLevel::kInfo, "recovery_progress", {{"seconds", Seconds()}, {what, count}});
   }
 
   Ledger* const ledger_;
@@ -132,8 +131,7 @@ absl::StatusOr<Recovered> Recover(Store* store, Ledger* ledger) {
   if (!log.ok()) return log.status();
   if (log->last_sequence != ledger->state().scalars.sequence) {
     return absl::DataLossError(absl::StrCat("the log ends at sequence ", log->last_sequence,
-                                            ", the state at ",
-                                            ledger->state().scalars.sequence));
+                                            ", the state at ", ledger->state().scalars.sequence));
   }
   Recovered recovered = std::move(restorer.recovered);
   if (recovered.records > 0) {

@@ -10,14 +10,13 @@ namespace {
 constexpr uint64_t kFirstBoundMicroseconds = 32;  // The last bucket then ends at 16.8 s.
 
 constexpr const char* kMethodNames[] = {
-    "Register",       "Unregister",   "Cordon",        "RegisterGroup",   "UnregisterGroup",
-    "Charge",         "BatchCharge",  "Uncharge",      "Resize",          "SetLimits",
-    "CreateCgroup",   "DeleteCgroup", "EvictValuable", "EvictCandidates", "GetPool",
-    "ListPools",      "ListRegions",  "ListCgroups",   "ListCharges",     "ReadFile",
-    "WriteFile",      "Check",        "GetServerInfo",
+    "Register",     "Unregister",   "Cordon",        "RegisterGroup",   "UnregisterGroup",
+    "Charge",       "BatchCharge",  "Uncharge",      "Resize",          "SetLimits",
+    "CreateCgroup", "DeleteCgroup", "EvictValuable", "EvictCandidates", "GetPool",
+    "ListPools",    "ListRegions",  "ListCgroups",   "ListCharges",     "ReadFile",
+    "WriteFile",    "Check",        "GetServerInfo",
 };
-static_assert(sizeof(kMethodNames) / sizeof(kMethodNames[0]) ==
-                  static_cast<size_t>(Method::kCount),
+static_assert(sizeof(kMethodNames) / sizeof(kMethodNames[0]) == static_cast<size_t>(Method::kCount),
               "a name for each method");
 
 constexpr const char* kCodeNames[] = {

@@ -122,8 +122,7 @@ absl::Status Server::RecoverAndConfigure() {
 
 absl::Status Server::Configure() {
   auto done = std::make_shared<std::promise<absl::Status>>();
-  std::unique_ptr<WriterTask> task =
-      std::make_unique<ConfigureTask>(SettingsOf(config_), done);
+  std::unique_ptr<WriterTask> task = std::make_unique<ConfigureTask>(SettingsOf(config_), done);
   if (absl::Status refused = writer_->Enqueue(task); !refused.ok()) return refused;
   return done->get_future().get();
 }
@@ -131,7 +130,10 @@ absl::Status Server::Configure() {
 absl::Status Server::StartHttp() {
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       config_.http, {
-                        {"/healthz", [] { return HttpResponse{200, kText, "ok\n"}; }},
+                        {"/healthz",
+                         [] {
+                           return HttpResponse{200, kText, "ok\n"};
+                         }},
                         {"/readyz",
                          [this] {
                            return ready() ? HttpResponse{200, kText, "ready\n"}
@@ -161,8 +163,7 @@ absl::Status Server::StartGrpc() {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", config_.listen, " for gRPC: is the port in use?"));
   }
-  grpc_address_ =
-      absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':')), ":", port);
+  grpc_address_ = absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':')), ":", port);
   SetHealth(true);
   checkpointer_->Start();
   return absl::OkStatus();
@@ -202,8 +203,7 @@ absl::Status Server::Shutdown() {
   shut_down_ = true;
   const bool was_serving = serving_.exchange(false);
   if (was_serving) {
-    Log(LogLevel::kInfo, "draining",
-        {{"sequence", writer_->stats().committed_sequence.load()}});
+    Log(LogLevel::kInfo, "draining", {{"sequence", writer_->stats().committed_sequence.load()}});
     unlink(EndpointsPath().c_str());
   }
   SetHealth(false);

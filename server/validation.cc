@@ -29,8 +29,8 @@ constexpr size_t kPageTokenBytesMax = 256;
 constexpr int64_t kTimestampSecondsMin = -62135596800;
 constexpr int64_t kTimestampSecondsMax = 253402300799;
 
-#define DMEM_RETURN_IF_ERROR(expression)                  \
-  do {                                                    \
+#define DMEM_RETURN_IF_ERROR(expression)                                    \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

@@ -12,9 +12,7 @@
 
 namespace dmem::server {
 
-int64_t Turn::NextCommandTime() {
-  return std::max(ledger_->state().scalars.time_us, (*clock_)());
-}
+int64_t Turn::NextCommandTime() { return std::max(ledger_->state().scalars.time_us, (*clock_)()); }
 
 Writer::Writer(const WriterOptions& options, Ledger* ledger, Store* store, uint64_t epoch,
                IdGenerator ids, std::function<int64_t()> clock,
@@ -180,8 +178,7 @@ void Writer::AnswerViews(const absl::Status& status) {
       callback(status);
       continue;
     }
-    callback(ReadView{CurrentSnapshot(),
-                      std::max(ledger_->state().scalars.time_us, clock_())});
+    callback(ReadView{CurrentSnapshot(), std::max(ledger_->state().scalars.time_us, clock_())});
   }
 }
 

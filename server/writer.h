@@ -37,8 +37,7 @@ struct ReadView {
 // What a task has in its turn. Valid during Run only.
 class Turn {
  public:
-  Turn(Ledger* ledger, IdGenerator* ids, const std::function<int64_t()>* clock,
-       std::string* record)
+  Turn(Ledger* ledger, IdGenerator* ids, const std::function<int64_t()>* clock, std::string* record)
       : ledger_(ledger), ids_(ids), clock_(clock), record_(record) {}
 
   Ledger* ledger() { return ledger_; }
