@@ -4,8 +4,12 @@
 #include "server/http_server.h"
 
 #include <CivetServer.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include <cstring>
+#include <chrono>
+#include <future>
 #include <utility>
 #include <vector>
 
@@ -15,6 +19,8 @@ namespace dmem::server {
 
 namespace {
 
+constexpr std::chrono::milliseconds kKnockInterval(20);
+
 void Send(mg_connection* connection, const HttpResponse& response, bool with_body) {
   const std::string head = absl::StrCat(
       "HTTP/1.1 ", response.code, " ", mg_get_response_code_text(connection, response.code),
@@ -22,6 +28,23 @@ void Send(mg_connection* connection, const HttpResponse& response, bool with_bod
       "\r\nConnection: close\r\n\r\n");
   mg_write(connection, head.data(), head.size());
   if (with_body) mg_write(connection, response.body.data(), response.body.size());
+}
+
+// Connects and hangs up. That it fails says that nobody listens any more.
+void Knock(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.front() == '[') host = host.substr(1, host.size() - 2);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found) != 0) return;
+  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd >= 0) {
+    static_cast<void>(connect(fd, found->ai_addr, found->ai_addrlen));
+    close(fd);
+  }
+  freeaddrinfo(found);
 }
 
 }  // namespace
@@ -93,7 +116,12 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
 }
 
 HttpServer::~HttpServer() {
-  if (civet_ != nullptr) civet_->close();
+  if (civet_ == nullptr) return;
+  // CivetWeb looks only every two seconds whether it shall stop, unless somebody connects.
+  std::future<void> closed = std::async(std::launch::async, [this] { civet_->close(); });
+  do {
+    Knock(address_);
+  } while (closed.wait_for(kKnockInterval) != std::future_status::ready);
 }
 
 }  // namespace dmem::server

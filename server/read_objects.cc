@@ -3,6 +3,7 @@
 
 // The listings, Check and GetServerInfo.
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <vector>
@@ -89,16 +90,20 @@ absl::Status Read(const State& state, int64_t, const v1::ListRegionsRequest& req
   const std::string listing = ListingName("regions");
   absl::StatusOr<uint64_t> after_id = ParsePageToken(listing, request.page_token());
   if (!after_id.ok()) return after_id.status();
-  const size_t page_size = PageSize(request.page_size());
-  const std::vector<Index> regions = ListRegions(state, &*after_id, page_size);
-  for (const Index region : regions) {
-    if (state.regions[region].is_group) {
-      ToProto(ViewGroup(state, region), response->add_groups());
-    } else {
+  std::vector<GroupView> groups;  // Made once, when first needed: a pass over all regions.
+  for (const Index region : ListRegions(state, &*after_id, PageSize(request.page_size()))) {
+    if (!state.regions[region].is_group) {
       ToProto(ViewRegion(state, region), response->add_regions());
+      continue;
     }
+    if (groups.empty()) groups = ViewGroups(state);
+    const uint64_t id = state.regions[region].id;
+    const auto found =
+        std::lower_bound(groups.begin(), groups.end(), id,
+                         [](const GroupView& group, uint64_t key) { return group.id < key; });
+    ToProto(*found, response->add_groups());
   }
-  if (regions.size() == page_size) response->set_next_page_token(MakePageToken(listing, *after_id));
+  if (*after_id != 0) response->set_next_page_token(MakePageToken(listing, *after_id));
   response->set_sequence(state.scalars.sequence);
   return absl::OkStatus();
 }

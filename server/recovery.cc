@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/invariants.h"
+#include "core/state_restorer.h"
 #include "dmem/store/v1/record.pb.h"
 #include "server/clock.h"
 #include "server/log.h"
