@@ -5,12 +5,17 @@
 
 #include "client/client.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/error_facts.h"
 #include "client/grpc_connection.h"
 #include "client/testing/fake_quota_service.h"
@@ -120,6 +125,36 @@ TEST_F(ClientTest, ServerThatIsNotThereIsUnavailable) {
   once.attempts_max = 1;
   Client client(MakeGrpcConnection(address), once);
   EXPECT_TRUE(absl::IsUnavailable(client.Check({}).status()));
+}
+
+// Takes connections and never says a word.
+class SilentServer {
+ public:
+  SilentServer() {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(socket_, 8), 0);
+    EXPECT_EQ(getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    address_ = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+  }
+  ~SilentServer() { close(socket_); }
+
+  const std::string& address() const { return address_; }
+
+ private:
+  const int socket_ = socket(AF_INET, SOCK_STREAM, 0);
+  std::string address_;
+};
+
+TEST_F(ClientTest, CallEndsWithItsTimeout) {
+  const SilentServer silent;
+  RetryPolicy hasty;
+  hasty.timeout = absl::Milliseconds(50);
+  Client client(MakeGrpcConnection(silent.address()), hasty);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(client.Check({}).status()));
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ constexpr int kAnswerBytesMax = 64 << 20;
 
 // gRPC waits between attempts to connect, during which calls fail at once. Its default, a second
 // growing to two minutes, would make a restart of the server look much longer than it is.
-constexpr int kReconnectMsMin = 50;
+constexpr int kReconnectMsInitial = 50;
 constexpr int kReconnectMsMax = 1000;
 
 // gRPC's codes and Abseil's have the same numbers.
@@ -159,8 +159,7 @@ class GrpcConnection final : public Connection {
 std::unique_ptr<Connection> MakeGrpcConnection(absl::string_view server) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMsMin);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMsMin);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMsInitial);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMsMax);
   // Device memory is not asked for through a web proxy, whatever the environment says.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
