@@ -66,9 +66,7 @@ int Run(const Flags& flags) {
       bar.Update(phase, done, total, live);
     };
   }
-  client::RetryPolicy patient;
-  patient.timeout = absl::Seconds(30);  // A server that restarts is waited for.
-  client::Client client(client::MakeGrpcConnection(flags.server), patient);
+  client::Client client(client::MakeGrpcConnection(flags.server));
   DmemdAuthority authority(&client, absl::Now);
   const absl::Time began = absl::Now();
   absl::StatusOr<Totals> totals = Replay(flags, options, &authority);
