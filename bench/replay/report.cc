@@ -3,7 +3,11 @@
 
 #include "bench/replay/report.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -36,21 +40,25 @@ std::string JsonReport(const Totals& totals, absl::Duration wall) {
 }
 
 std::string TextReport(const Totals& totals, absl::Duration wall) {
-  std::string report;
-  const auto line = [&report](absl::string_view name, absl::string_view value) {
-    absl::StrAppendFormat(&report, "%-16s %s\n", name, value);
+  std::vector<std::pair<std::string, std::string>> lines = {
+      {"tasks placed", absl::StrCat(totals.tasks_placed)},
+      {"tasks unplaced", absl::StrCat(totals.tasks_unplaced)},
+      {"charges", absl::StrCat(totals.charges)},
+      {"uncharges", absl::StrCat(totals.uncharges)},
+      {"resizes", absl::StrCat(totals.resizes)},
+      {"live charges", absl::StrCat(totals.live_charges)},
+      {"live bytes", Bytes(totals.live_bytes)},
   };
-  line("tasks placed", absl::StrCat(totals.tasks_placed));
-  line("tasks unplaced", absl::StrCat(totals.tasks_unplaced));
-  line("charges", absl::StrCat(totals.charges));
-  line("uncharges", absl::StrCat(totals.uncharges));
-  line("resizes", absl::StrCat(totals.resizes));
-  line("live charges", absl::StrCat(totals.live_charges));
-  line("live bytes", Bytes(totals.live_bytes));
   for (const auto& [cgroup, bytes] : totals.peak_bytes) {
-    line(absl::StrCat("peak of ", cgroup), Bytes(bytes));
+    lines.emplace_back(absl::StrCat("peak of ", cgroup), Bytes(bytes));
   }
-  line("wall seconds", absl::StrFormat("%.3f", absl::ToDoubleSeconds(wall)));
+  lines.emplace_back("wall seconds", absl::StrFormat("%.3f", absl::ToDoubleSeconds(wall)));
+  size_t width = 0;
+  for (const auto& [name, value] : lines) width = std::max(width, name.size());
+  std::string report;
+  for (const auto& [name, value] : lines) {
+    absl::StrAppendFormat(&report, "%-*s  %s\n", static_cast<int>(width), name, value);
+  }
   return report;
 }
 

@@ -48,17 +48,19 @@ TEST(ReportTest, JsonSurvivesNamesThatAreNoUtf8) {
 TEST(ReportTest, TextIsAligned) {
   Totals totals = Example();
   totals.live_bytes = 1073741824;
+  totals.peak_bytes.emplace_back("/guaranteed", 1);
   EXPECT_EQ(TextReport(totals, absl::Milliseconds(1500)),
-            "tasks placed     1\n"
-            "tasks unplaced   2\n"
-            "charges          3\n"
-            "uncharges        4\n"
-            "resizes          5\n"
-            "live charges     6\n"
-            "live bytes       1073741824 (1.00 GiB)\n"
-            "peak of /        1610612736 (1.50 GiB)\n"
-            "peak of /ls      0 (0.00 GiB)\n"
-            "wall seconds     1.500\n");
+            "tasks placed         1\n"
+            "tasks unplaced       2\n"
+            "charges              3\n"
+            "uncharges            4\n"
+            "resizes              5\n"
+            "live charges         6\n"
+            "live bytes           1073741824 (1.00 GiB)\n"
+            "peak of /            1610612736 (1.50 GiB)\n"
+            "peak of /ls          0 (0.00 GiB)\n"
+            "peak of /guaranteed  1 (0.00 GiB)\n"
+            "wall seconds         1.500\n");
 }
 
 }  // namespace

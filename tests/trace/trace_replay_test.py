@@ -311,7 +311,7 @@ class ServerTest(TraceReplayTest):
         with Dmemd("memory") as dmemd:
             code, out, err = replay(dmemd.address, f"--usage={file}", "--progress")
         self.assertEqual(code, 0, err)
-        self.assertIn("peak of /genai   1073741824 (1.00 GiB)\n", out)
+        self.assertIn("peak of /genai  1073741824 (1.00 GiB)\n", out)
         self.assertIn("replaying   [############################] 100%  1/1", err)
 
     def test_wrong_flags_exit_2(self):
