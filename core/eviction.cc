@@ -4,11 +4,15 @@
 #include "core/eviction.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <tuple>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/check.h"
 #include "core/planned_state.h"
 #include "core/protection.h"
@@ -22,20 +26,9 @@ struct Candidate {
   ByteCount own_left;
   ByteCount usage;  // At the level asked for, before the plan, and so is protection.
   EffectiveProtection protection;
-};
-
-// A place in the order: what decides first, and the candidate.
-struct Turn {
-  int32_t priority;
-  ByteCount above;  // Bytes above protection.
-  uint32_t candidate;
-
-  bool IsTieWith(const Turn& other) const {
-    return priority == other.priority && above == other.above;
-  }
-  friend bool operator<(const Turn& a, const Turn& b) {
-    return std::tie(a.priority, b.above) < std::tie(b.priority, a.above);
-  }
+  Index cgroup;
+  Index region;
+  bool is_guarded;  // Whether any min or low is above or at it, at any level.
 };
 
 // Finds the candidates of a request.
@@ -45,7 +38,10 @@ class Collector {
       : state_(state), request_(request), limit_(limit) {}
 
   std::vector<Candidate> Collect() {
-    if (!state_.regions[request_.region].is_group) {
+    // At most a candidate for each charge item.
+    const RegionRecord& asked = state_.regions[request_.region];
+    candidates_.reserve(std::min<size_t>(asked.live_items, state_.pools.size()));
+    if (!asked.is_group) {
       CollectRegion(request_.region, 0);
       return std::move(candidates_);
     }
@@ -64,29 +60,33 @@ class Collector {
  private:
   struct Visit {
     Index pool;
-    int32_t priority;
+    int32_t priority_above;
     EffectiveProtection protection;  // At the level asked for.
+    bool is_guarded;
   };
 
   // `hops`: groups from the region up to the level asked for.
   void CollectRegion(Index region, int hops) {
     const Index top = state_.FindPool(limit_, region);
     if (top == kNone) return;
-    visits_.push_back({top, state_.EffectivePriority(limit_), EffectiveProtection()});
+    visits_.push_back({top, state_.EffectivePriority(limit_), EffectiveProtection(), false});
     while (!visits_.empty()) {
       const Visit visit = visits_.back();
       visits_.pop_back();
       const PoolRecord& pool = state_.pools[visit.pool];
+      const CgroupRecord& cgroup = state_.cgroups[pool.cgroup];
+      const int32_t priority = cgroup.has_priority ? cgroup.priority : visit.priority_above;
       if (!pool.own.is_zero()) {
-        const ByteCount usage = state_.pools[AskedPool(visit.pool, hops)].counter.usage;
-        candidates_.push_back({visit.pool, visit.priority, pool.own, usage, visit.protection});
+        candidates_.push_back({visit.pool, priority, pool.own,
+                               state_.pools[AskedPool(visit.pool, hops)].counter.usage,
+                               visit.protection, pool.cgroup, region, visit.is_guarded});
       }
       for (Index c = pool.first_child; c != kNone; c = state_.pools[c].next_sibling) {
         const PoolRecord& child = state_.pools[c];
         if (child.counter.usage.is_zero()) continue;
-        const CgroupRecord& cgroup = state_.cgroups[child.cgroup];
-        visits_.push_back({c, cgroup.has_priority ? cgroup.priority : visit.priority,
-                           ProtectionOfNext(visit.protection, AskedPool(c, hops))});
+        __builtin_prefetch(&state_.cgroups[child.cgroup]);  // For its turn on the stack.
+        visits_.push_back({c, priority, ProtectionOfNext(visit.protection, AskedPool(c, hops)),
+                           visit.pool == top ? IsGuarded(c) : visit.is_guarded});
       }
     }
   }
@@ -103,11 +103,145 @@ class Collector {
     return ProtectionOfChild(above, parent.counter, counter);
   }
 
+  // Of a pool right below the limit: whether it, or the same in a group above, has min or low.
+  // Without these nothing below is protected.
+  bool IsGuarded(Index pool) const {
+    for (; pool != kNone; pool = state_.pools[pool].group_pool) {
+      const PageCounter& counter = state_.pools[pool].counter;
+      if (!counter.min.is_zero() || !counter.low.is_zero()) return true;
+    }
+    return false;
+  }
+
   const State& state_;
   const EvictRequest& request_;
   const Index limit_;
   std::vector<Visit> visits_;
   std::vector<Candidate> candidates_;
+};
+
+// A place in the order: what decides first, and the candidate.
+struct Turn {
+  int32_t priority;
+  uint32_t candidate;
+  ByteCount above;  // Bytes above protection.
+
+  bool IsTieWith(const Turn& other) const {
+    return priority == other.priority && above == other.above;
+  }
+  friend bool operator<(const Turn& a, const Turn& b) {
+    return std::tie(a.priority, b.above) < std::tie(b.priority, a.above);
+  }
+};
+
+// Sorts turns by the names of their candidates. Most begin alike, and each is somewhere else in
+// memory: comparing whole paths took longer than all the rest of a plan. So names are copied
+// together, and sorted eight bytes at a time.
+class NameSorter {
+ public:
+  NameSorter(const State& state, const std::vector<Candidate>& candidates)
+      : state_(state), candidates_(candidates) {}
+
+  void Sort(Turn* turns, size_t size) {
+    CollectNames(turns, size);
+    Sort(0, size, 0);
+    for (size_t i = 0; i < size; ++i) turns[i] = keys_[i].turn;
+  }
+
+ private:
+  struct Key {
+    uint64_t part;  // Of the name, that now decides.
+    Turn turn;
+    size_t name;  // In names_: the cgroup's, NUL, the region's.
+    size_t name_size;
+  };
+
+  void CollectNames(const Turn* turns, size_t size) {
+    keys_.clear();
+    names_.clear();
+    cgroups_.clear();
+    keys_.reserve(size);
+    cgroups_.reserve(size);
+    // A loop of loads only, so that the processor waits for many at a time.
+    for (size_t i = 0; i < size; ++i) {
+      const CgroupRecord& cgroup = state_.cgroups[candidates_[turns[i].candidate].cgroup];
+      cgroups_.push_back({cgroup.name.view(), cgroup.parent, cgroup.is_dying});
+    }
+    for (size_t i = 0; i < size; ++i) {
+      const Candidate& candidate = candidates_[turns[i].candidate];
+      const size_t name = names_.size();
+      if (cgroups_[i].is_dying) {
+        names_ += state_.CgroupName(candidate.cgroup);
+      } else if (cgroups_[i].parent == kNone) {
+        names_ += '/';
+      } else {
+        names_ += PathPrefix(cgroups_[i].parent);
+        names_.append(cgroups_[i].name.data(), cgroups_[i].name.size());
+      }
+      names_ += '\0';
+      names_ += RegionName(candidate.region);
+      keys_.push_back({0, turns[i], name, names_.size() - name});
+    }
+  }
+
+  // The path of a cgroup that has children, with a '/' at its end.
+  const std::string& PathPrefix(Index cgroup) {
+    std::string& prefix = prefixes_[cgroup];
+    if (prefix.empty()) {
+      prefix = cgroup == kRootCgroup ? "/" : absl::StrCat(state_.CgroupPath(cgroup), "/");
+    }
+    return prefix;
+  }
+  const std::string& RegionName(Index region) {
+    std::string& name = region_names_[region];
+    if (name.empty()) name = state_.RegionName(region);
+    return name;
+  }
+
+  // Sorts a part of keys_ of which the names are the same up to `offset`. Ends, as no two names are
+  // the same, nor are they with NULs after them.
+  void Sort(size_t begin, size_t end, size_t offset) {
+    bool differ = false;
+    for (size_t i = begin; i < end; ++i) {
+      keys_[i].part = PartOf(keys_[i], offset);
+      differ |= keys_[i].part != keys_[begin].part;
+    }
+    if (!differ) return Sort(begin, end, offset + 8);
+    std::sort(keys_.begin() + begin, keys_.begin() + end,
+              [](const Key& a, const Key& b) { return a.part < b.part; });
+    while (begin < end) {
+      size_t next = begin + 1;
+      while (next < end && keys_[next].part == keys_[begin].part) ++next;
+      if (next - begin > 1) Sort(begin, next, offset + 8);
+      begin = next;
+    }
+  }
+
+  // Eight bytes of the name as a number in their order; NULs after its end.
+  uint64_t PartOf(const Key& key, size_t offset) const {
+    unsigned char bytes[8] = {};
+    if (offset < key.name_size) {
+      std::memcpy(bytes, names_.data() + key.name + offset,
+                  std::min<size_t>(8, key.name_size - offset));
+    }
+    uint64_t part = 0;
+    for (const unsigned char byte : bytes) part = part << 8 | byte;
+    return part;
+  }
+
+  struct Cgroup {
+    absl::string_view name;
+    Index parent;
+    bool is_dying;
+  };
+
+  const State& state_;
+  const std::vector<Candidate>& candidates_;
+  std::vector<Key> keys_;
+  std::vector<Cgroup> cgroups_;
+  std::string names_;
+  absl::flat_hash_map<Index, std::string> prefixes_;
+  absl::flat_hash_map<Index, std::string> region_names_;
 };
 
 class Planner {
@@ -139,15 +273,26 @@ class Planner {
 
   void TakeTurns(int tier) {
     std::vector<Turn> turns = OrderOf(tier);
+    NameSorter names(state_, candidates_);
     for (size_t begin = 0; begin < turns.size() && !IsEnough();) {
       size_t end = begin + 1;
       while (end < turns.size() && turns[end].IsTieWith(turns[begin])) ++end;
-      // Names are long to compare: only where they decide, and the plan gets that far.
-      if (end - begin > 1) SortByName(&turns, begin, end);
+      // By name only where that decides and the plan gets so far.
+      if (end - begin > 1) names.Sort(&turns[begin], end - begin);
       for (; begin < end && !IsEnough(); ++begin) {
+        PrefetchTurn(turns, begin);
         TakeTurn(&candidates_[turns[begin].candidate], tier);
       }
     }
+  }
+
+  // Turns go all over memory. Asking early for what some of the next ones read halves their time.
+  void PrefetchTurn(const std::vector<Turn>& turns, size_t turn) const {
+    constexpr size_t kAhead = 8;
+    if (turn + 2 * kAhead >= turns.size()) return;
+    __builtin_prefetch(&candidates_[turns[turn + 2 * kAhead].candidate]);
+    const Candidate& candidate = candidates_[turns[turn + kAhead].candidate];
+    if (candidate.is_guarded) planned_.Prefetch(candidate.pool);
   }
 
   std::vector<Turn> OrderOf(int tier) const {
@@ -158,39 +303,21 @@ class Planner {
       if (c.own_left.is_zero()) continue;
       const ByteCount protection =
           tier == 2 ? c.protection.emin : Max(c.protection.emin, c.protection.elow);
-      turns.push_back({c.priority, c.usage.MinusOrZero(protection), i});
+      turns.push_back({c.priority, i, c.usage.MinusOrZero(protection)});
     }
     std::sort(turns.begin(), turns.end());
     return turns;
   }
 
-  void SortByName(std::vector<Turn>* turns, size_t begin, size_t end) const {
-    using Named = std::pair<std::string, Turn>;
-    std::vector<Named> named;
-    named.reserve(end - begin);
-    for (size_t i = begin; i < end; ++i) {
-      const Turn& turn = (*turns)[i];
-      const PoolRecord& pool = state_.pools[candidates_[turn.candidate].pool];
-      named.emplace_back(state_.CgroupName(pool.cgroup), turn);
-    }
-    std::sort(named.begin(), named.end(), [this](const Named& a, const Named& b) {
-      const int order = a.first.compare(b.first);
-      return order != 0 ? order < 0 : RegionOf(a.second) < RegionOf(b.second);
-    });
-    for (size_t i = begin; i < end; ++i) (*turns)[i] = named[i - begin].second;
-  }
-
-  std::string RegionOf(const Turn& turn) const {
-    return state_.RegionName(state_.pools[candidates_[turn.candidate].pool].region);
-  }
-
   void TakeTurn(Candidate* candidate, int tier) {
     const bool ignore_low = tier == 2;
     const ByteCount needed = request_.bytes_needed.MinusOrZero(plan_.total);
-    planned_.Load(candidate->pool);
-    const ByteCount most = planned_.LargestEviction(
-        request_.whole_charges ? candidate->own_left : Min(candidate->own_left, needed),
-        ignore_low);
+    ByteCount most =
+        request_.whole_charges ? candidate->own_left : Min(candidate->own_left, needed);
+    if (candidate->is_guarded) {
+      planned_.Load(candidate->pool);
+      most = planned_.LargestEviction(most, ignore_low);
+    }
     Victim victim;
     victim.pool = candidate->pool;
     victim.tier = tier;
@@ -206,7 +333,7 @@ class Planner {
     }
     if (victim.evict < needed && most < candidate->own_left) NoteStop(most, ignore_low);
     if (victim.evict.is_zero()) return;
-    planned_.Evict(victim.evict);
+    if (candidate->is_guarded) planned_.Evict(victim.evict);
     candidate->own_left = candidate->own_left.MinusOrZero(victim.evict);
     plan_.total = plan_.total.PlusSaturating(victim.evict);
     plan_.victims.push_back(std::move(victim));

@@ -32,6 +32,14 @@ class PlannedState {
 
   // REQUIRES: `pool` is a region's, of the limit cgroup or one below it.
   void Load(Index pool);
+  // Loads the pool's records into the processor's cache.
+  void Prefetch(Index pool) const {
+    const PoolRecord* record = &state_.pools[pool];
+    __builtin_prefetch(&record->counter);
+    __builtin_prefetch(&record->counter.parent);
+    __builtin_prefetch(&record->cgroup);
+    __builtin_prefetch(&taken_[pool]);
+  }
   int levels() const { return static_cast<int>(levels_.size()); }
   // The loaded pool's account at that level.
   Index PoolAt(int level) const { return levels_[level].pool; }
