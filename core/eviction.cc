@@ -286,7 +286,7 @@ class Planner {
     }
   }
 
-  // Turns go all over memory. Asking early for what some of the next ones read halves their time.
+  // Turns go all over memory: asks early for what the next ones read.
   void PrefetchTurn(const std::vector<Turn>& turns, size_t turn) const {
     constexpr size_t kAhead = 8;
     if (turn + 2 * kAhead >= turns.size()) return;
