@@ -309,19 +309,19 @@ class EvictionModelTest : public ::testing::Test {
 
   // A tree, in `nodes_` and, the same, in the ledger.
   void MakeTree(TestTree* tree) {
-    // Bytes of paths, not components, decide the order: "/a-" is before "/a/a".
-    constexpr const char* kNames[] = {"a", "a-", "B", "a0", "b", "-"};
+    // Bytes of paths, not components, decide the order: "/team-a-" is before "/team-a/a".
+    constexpr const char* kNames[] = {"team-a",  "team-a-", "team-B",
+                                      "team-a0", "a",       "team-a-job-1"};
     nodes_.assign(1, Node());
     nodes_[0].path = "/";
     tree->Group("g").Group("g1", "g").Group("g2", "g");
-    tree->Region("r1", "g1").Region("r2", "g1").Region("r3", "g2");
+    tree->Region("r3", "g2").Region("r2", "g1").Region("r1", "g1");
     const size_t size = 2 + Below(6);
     while (nodes_.size() < size) {
       Node node;
       node.parent = static_cast<int>(Below(3) == 0 ? nodes_.size() - 1 : Below(nodes_.size()));
       const Node& parent = nodes_[node.parent];
-      node.path =
-          absl::StrCat(parent.path == "/" ? "" : parent.path, "/", kNames[nodes_.size() % 6]);
+      node.path = absl::StrCat(parent.path == "/" ? "" : parent.path, "/", kNames[Below(6)]);
       if (std::any_of(nodes_.begin(), nodes_.end(),
                       [&](const Node& other) { return other.path == node.path; })) {
         continue;
