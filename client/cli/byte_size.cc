@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 
 namespace dmem::client {
 namespace {
@@ -121,14 +122,12 @@ std::string FormatByteSize(uint64_t bytes) {
 }
 
 std::string FormatExactByteSize(uint64_t bytes) {
-  if (bytes >= kUnlimitedBytes) return "max";
-  size_t exponent = 0;
-  while (bytes != 0 && exponent < kPrefixes.size() && bytes % 1024 == 0) {
-    bytes /= 1024;
-    ++exponent;
+  const std::string shown = FormatByteSize(bytes);
+  const absl::StatusOr<uint64_t> read = ParseByteSize(shown);
+  if (!read.ok() || *read != bytes || bytes < 1024) {
+    return bytes >= kUnlimitedBytes ? "max" : absl::StrCat(bytes);
   }
-  if (exponent == 0) return absl::StrCat(bytes);
-  return absl::StrCat(bytes, kPrefixes.substr(exponent - 1, 1), "i");
+  return std::string(absl::StripSuffix(shown, "B"));
 }
 
 std::string FormatByteSizeAndBytes(uint64_t bytes) {

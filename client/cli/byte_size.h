@@ -29,7 +29,8 @@ absl::StatusOr<uint64_t> ParseByteSize(absl::string_view text);
 // cut off rather than rounded, so that 79.99GiB never reads as room for 80GiB.
 std::string FormatByteSize(uint64_t bytes);
 
-// For commands that are suggested: what ParseByteSize reads back as the same amount: 80Gi, 1234567.
+// For commands that are suggested: what ParseByteSize reads back as the same amount: 80Gi, 1.5Gi,
+// 1234567.
 std::string FormatExactByteSize(uint64_t bytes);
 
 // For descriptions: FormatByteSize, with the exact number after it: "1.23GiB (1320702444 bytes)".

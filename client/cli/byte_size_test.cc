@@ -149,7 +149,7 @@ TEST(ByteSizeTest, DescriptionsHaveTheExactNumber) {
 
 TEST(ByteSizeTest, ExactTextIsReadBackAsTheSameAmount) {
   EXPECT_EQ(FormatExactByteSize(80 * kGi), "80Gi");
-  EXPECT_EQ(FormatExactByteSize(3 * kGi / 2), "1536Mi");
+  EXPECT_EQ(FormatExactByteSize(3 * kGi / 2), "1.5Gi");
   EXPECT_EQ(FormatExactByteSize(1234567), "1234567");
   EXPECT_EQ(FormatExactByteSize(0), "0");
   EXPECT_EQ(FormatExactByteSize(kUnlimitedBytes), "max");

@@ -51,7 +51,7 @@ TEST_F(DmemctlTest, RefusalByAMaxIsExplainedWithWhatToTypeNext) {
             "  Short by:       2GiB (2147483648 bytes)\n"
             "  Refused item:   0: 8GiB to /team-a/train in n7/gpu0\n"
             "  Would fit now:  6GiB (6442450944 bytes)\n"
-            "Next, free memory or allow more:\n"
+            "Next:\n"
             "  dmemctl evict-candidates model/h100 2Gi --limit /team-a\n"
             "  dmemctl set limits /team-a model/h100 --max 40Gi\n");
 }
@@ -79,7 +79,7 @@ TEST_F(DmemctlTest, RefusalByAFullDeviceNamesNoPoolAndNoLimit) {
             "  Short by:       1KiB (1024 bytes)\n"
             "  Refused item:   0: 1KiB to /a in n1/gpu0\n"
             "  Would fit now:  nothing\n"
-            "Next, free memory or allow more:\n"
+            "Next:\n"
             "  dmemctl evict-candidates n1/gpu0 1Ki\n");
 }
 
@@ -121,10 +121,7 @@ TEST_F(DmemctlTest, ExitCodeTellsKindsOfErrorsApart) {
       {Error(kExhausted, "overflow", "COUNTER_OVERFLOW", MaxExceededFacts()), 3, "Limiting pool"},
       {absl::DeadlineExceededError("deadline"), 4, "is dmemd running at 127.0.0.1:"},
       {Error(absl::StatusCode::kUnavailable, "commit failed", "STORE_FAILED"), 4,
-       "dmemd must be restarted"},
-      {Error(absl::StatusCode::kFailedPrecondition, "below", "MAX_BELOW_USAGE"), 1,
-       "--below-usage apply"},
-      {Error(absl::StatusCode::kAborted, "etag", "ETAG_MISMATCH"), 1, "dmemctl describe pool"},
+       "until it is restarted"},
       {absl::InternalError("\x1b[31mred"), 1, "Error: ?[31mred\n"},
       {absl::InternalError(""), 1, "INTERNAL"},
   };
@@ -135,6 +132,37 @@ TEST_F(DmemctlTest, ExitCodeTellsKindsOfErrorsApart) {
     EXPECT_EQ(result.exit_code, c.exit_code) << c.status;
     EXPECT_THAT(result.err, HasSubstr(c.text)) << c.status;
     EXPECT_THAT(result.out, IsEmpty());
+  }
+}
+
+TEST_F(DmemctlTest, ErrorsNameTheCommandsThatHelp) {
+  using Facts = std::vector<std::pair<std::string, std::string>>;
+  const struct {
+    const char* reason;
+    Facts facts;
+    const char* next;
+  } kCases[] = {
+      {"REGION_NOT_FOUND", {}, "  dmemctl get regions\n  dmemctl get groups\n"},
+      {"CGROUP_NOT_FOUND", {}, "  dmemctl get cgroups\n"},
+      {"PARENT_NOT_FOUND", {{"parent", "/a"}}, "  dmemctl create cgroup /a\n"},
+      {"PARENT_NOT_FOUND", {{"parent", "cluster"}}, "  dmemctl register group cluster\n"},
+      {"CHARGE_ID_IN_USE", {{"charge_id", "job 1"}}, "  dmemctl describe charge 'job 1'\n"},
+      {"ETAG_MISMATCH", {{"cgroup", "/a"}, {"region", "r"}}, "  dmemctl describe pool /a r\n"},
+      {"REGION_CORDONED", {{"region", "r"}}, "  dmemctl uncordon r\n"},
+      {"STALE_INCARNATION", {{"region", "r"}}, "  dmemctl describe region r\n"},
+      {"HAS_CHARGES", {{"name", "g"}}, "  dmemctl get charges --region g\n"},
+      {"CGROUP_HAS_CHILDREN", {{"cgroup", "/a"}}, "  dmemctl get cgroups --cgroup /a\n"},
+      {"MAX_BELOW_USAGE",
+       {{"cgroup", "/a"}, {"region", "r"}, {"max_bytes", "1024"}, {"usage_bytes", "3072"}},
+       "  dmemctl evict-candidates r 2Ki --limit /a\n"
+       "  dmemctl set limits /a r --max 1Ki --below-usage apply\n"},
+  };
+  for (const auto& c : kCases) {
+    service_.Fail<v1::CordonResponse>(
+        Error(absl::StatusCode::kFailedPrecondition, "no", c.reason, c.facts));
+    const Result result = Run({"cordon", "r"});
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.err, std::string("Error: no\nNext:\n") + c.next);
   }
 }
 

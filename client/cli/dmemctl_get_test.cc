@@ -90,6 +90,17 @@ TEST_F(DmemctlTest, GetOfANameThatIsNotThereShowsTheOthersAndFails) {
   EXPECT_EQ(result.err, "Error: there is no region \"n9/gpu0\"\n");
 }
 
+TEST_F(DmemctlTest, GetOfNothingThatIsThereIsAnErrorOnly) {
+  Answer<v1::ListRegionsResponse>(kRegions);
+  const Result result = Run({"get", "region", "n9/gpu0"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.out, "");
+  // A list of all that is empty has its headers.
+  Answer<v1::ListCgroupsResponse>("");
+  EXPECT_EQ(Output({"get", "cgroups"}),
+            "NAME  STATE  IMPLICIT  PRIORITY  CHILDREN  ITEMS  DELETED-PATH\n");
+}
+
 TEST_F(DmemctlTest, JsonHasExactBytesAndProtoNames) {
   Answer<v1::ListRegionsResponse>(kRegions);
   EXPECT_EQ(Output({"get", "groups", "-o", "json"}),
@@ -321,6 +332,45 @@ TEST_F(DmemctlTest, TreeDrawsTheTenantsWithUsageAndLimits) {
             "│  └─ z     40GiB     max    -     1KiB  0     0      0\n"
             "└─ b        1B        max    -     0     0     2B     0\n");
   EXPECT_EQ(service_.last_request(), "ListPoolsRequest {region: \"cluster\"}");
+}
+
+// /a/x was deleted (@4), then /a (@2), then /a made anew (5) with an x of its own (6), which was
+// deleted too
+// (@6); /b (1) lives, and of /b/y there were two (@3, @7). @8 ended before the second list.
+TEST_F(DmemctlTest, TreeShowsDyingCgroupsWhereTheyWere) {
+  Answer<v1::ListRegionsResponse>(kRegions);
+  Answer<v1::ListPoolsResponse>(R"pb(
+    pools { cgroup: "/" usage_bytes: 21 }
+    pools { cgroup: "@2" usage_bytes: 4 }
+    pools { cgroup: "@4" usage_bytes: 4 }
+    pools { cgroup: "/a" usage_bytes: 6 }
+    pools { cgroup: "@6" usage_bytes: 6 }
+    pools { cgroup: "/b" usage_bytes: 10 }
+    pools { cgroup: "@3" usage_bytes: 3 }
+    pools { cgroup: "@7" usage_bytes: 7 }
+    pools { cgroup: "@8" usage_bytes: 1 }
+  )pb");
+  Answer<v1::ListCgroupsResponse>(R"pb(
+    cgroups { path: "/" state: CGROUP_STATE_LIVE }
+    cgroups { path: "/b" id: 1 state: CGROUP_STATE_LIVE }
+    cgroups { path: "@2" id: 2 state: CGROUP_STATE_DYING path_before_deletion: "/a" }
+    cgroups { path: "@3" id: 3 state: CGROUP_STATE_DYING path_before_deletion: "/b/y" }
+    cgroups { path: "@4" id: 4 state: CGROUP_STATE_DYING path_before_deletion: "/a/x" }
+    cgroups { path: "/a" id: 5 state: CGROUP_STATE_LIVE }
+    cgroups { path: "@6" id: 6 state: CGROUP_STATE_DYING path_before_deletion: "/a/x" }
+    cgroups { path: "@7" id: 7 state: CGROUP_STATE_DYING path_before_deletion: "/b/y" }
+  )pb");
+  EXPECT_EQ(Output({"tree", "cluster", "--no-headers"}),
+            "cluster (group of 1 region): 40.00GiB used of 79.5GiB grantable, 50%\n"
+            "/          21B  0  -  0  0  0  0\n"
+            "├─ @8      1B   0  -  0  0  0  0\n"
+            "├─ a       6B   0  -  0  0  0  0\n"
+            "│  └─ x@6  6B   0  -  0  0  0  0\n"
+            "├─ a@2     4B   0  -  0  0  0  0\n"
+            "│  └─ x@4  4B   0  -  0  0  0  0\n"
+            "└─ b       10B  0  -  0  0  0  0\n"
+            "   ├─ y@3  3B   0  -  0  0  0  0\n"
+            "   └─ y@7  7B   0  -  0  0  0  0\n");
 }
 
 TEST_F(DmemctlTest, TreeWithoutANameIsOfWhatHasNoParentDownToTheDepth) {

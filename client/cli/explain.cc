@@ -4,9 +4,11 @@
 #include "client/cli/explain.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "client/cli/byte_size.h"
@@ -22,6 +24,14 @@ namespace {
 std::string Indented(absl::string_view lines) {
   std::string out = absl::StrCat("  ", absl::StrReplaceAll(lines, {{"\n", "\n  "}}));
   while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+std::string NextCommands(const std::vector<std::string>& commands) {
+  std::string out;
+  for (const std::string& command : commands) {
+    absl::StrAppend(&out, out.empty() ? "Next:\n" : "", "  dmemctl ", command, "\n");
+  }
   return out;
 }
 
@@ -52,50 +62,58 @@ std::string ExplainRefusal(const Refusal& refusal) {
                                   ? "nothing"
                                   : FormatByteSizeAndBytes(refusal.largest_grantable_bytes));
 
-  std::string next;
+  std::vector<std::string> next;
   if (refusal.short_bytes > 0) {
-    absl::StrAppend(&next, "dmemctl evict-candidates ", ShellQuoted(refusal.counter_region), " ",
-                    FormatExactByteSize(refusal.short_bytes));
-    if (!capacity && refusal.counter_cgroup != "/") {
-      absl::StrAppend(&next, " --limit ", ShellQuoted(refusal.counter_cgroup));
-    }
-    absl::StrAppend(&next, "\n");
+    next.push_back(absl::StrCat(
+        "evict-candidates ", ShellQuoted(refusal.counter_region), " ",
+        FormatExactByteSize(refusal.short_bytes),
+        capacity ? "" : absl::StrCat(" --limit ", ShellQuoted(refusal.counter_cgroup))));
   }
   if (refusal.reason == "MAX_EXCEEDED" && MaxNeeded(refusal) != 0) {
-    absl::StrAppend(&next, "dmemctl set limits ", ShellQuoted(refusal.counter_cgroup), " ",
-                    ShellQuoted(refusal.counter_region), " --max ",
-                    FormatExactByteSize(MaxNeeded(refusal)), "\n");
+    next.push_back(absl::StrCat("set limits ", ShellQuoted(refusal.counter_cgroup), " ",
+                                ShellQuoted(refusal.counter_region), " --max ",
+                                FormatExactByteSize(MaxNeeded(refusal))));
   }
-  std::string out = Indented(fields.Render());
-  if (!next.empty()) absl::StrAppend(&out, "Next, free memory or allow more:\n", Indented(next));
-  return out;
+  return absl::StrCat(Indented(fields.Render()), NextCommands(next));
 }
 
-// What to do about an error that is not a refusal; "" where the text says it all.
-std::string Remedy(const ErrorFacts& facts, absl::string_view server) {
+// dmemctl's commands that help with an error that is not a refusal; none where its text says it
+// all.
+std::vector<std::string> HelpfulCommands(const ErrorFacts& facts) {
   const std::string& reason = facts.reason;
+  const auto quoted = [&facts](absl::string_view key) { return ShellQuoted(facts.Get(key)); };
+  const std::string pool = absl::StrCat(quoted("cgroup"), " ", quoted("region"));
+  if (reason == "REGION_NOT_FOUND") return {"get regions", "get groups"};
+  if (reason == "GROUP_NOT_FOUND") return {"get groups"};
+  if (reason == "CGROUP_NOT_FOUND") return {"get cgroups"};
+  if (reason == "PARENT_NOT_FOUND") {
+    const bool cgroup = absl::StartsWith(facts.Get("parent"), "/");
+    return {absl::StrCat(cgroup ? "create cgroup " : "register group ", quoted("parent"))};
+  }
+  if (reason == "CHARGE_ID_IN_USE" || reason == "EXPECTED_BYTES_MISMATCH" ||
+      reason == "ITEM_NOT_FOUND") {
+    return {absl::StrCat("describe charge ", quoted("charge_id"))};
+  }
+  if (reason == "ETAG_MISMATCH") return {absl::StrCat("describe pool ", pool)};
+  if (reason == "REGION_CORDONED") return {absl::StrCat("uncordon ", quoted("region"))};
+  if (reason == "STALE_INCARNATION" || reason == "INCARNATION_MISMATCH") {
+    return {absl::StrCat("describe region ", quoted("region"))};
+  }
+  if (reason == "HAS_CHARGES") return {absl::StrCat("get charges --region ", quoted("name"))};
+  if (reason == "GROUP_NOT_EMPTY") return {"get regions", "get groups"};
+  if (reason == "CGROUP_HAS_CHILDREN") {
+    return {absl::StrCat("get cgroups --cgroup ", quoted("cgroup"))};
+  }
   if (reason == "MAX_BELOW_USAGE") {
-    return "with --below-usage apply it stands at once, and new charges are refused until usage is "
-           "below it";
+    const uint64_t usage = facts.GetNumber("usage_bytes").value_or(0);
+    const uint64_t max = facts.GetNumber("max_bytes").value_or(0);
+    if (usage <= max) return {};
+    return {absl::StrCat("evict-candidates ", quoted("region"), " ",
+                         FormatExactByteSize(usage - max), " --limit ", quoted("cgroup")),
+            absl::StrCat("set limits ", pool, " --max ", FormatExactByteSize(max),
+                         " --below-usage apply")};
   }
-  if (reason == "ETAG_MISMATCH") return "look at the pool as it is now: dmemctl describe pool";
-  if (reason == "EXPECTED_BYTES_MISMATCH") {
-    return "look at the charge as it is now: dmemctl describe charge";
-  }
-  if (reason == "REGION_CORDONED") return "to allow new charges: dmemctl uncordon REGION";
-  if (reason == "GROUP_NOT_EMPTY") {
-    return "unregister its members, or register them with another --parent, first";
-  }
-  if (reason == "CGROUP_HAS_CHILDREN") return "delete its children first: dmemctl get cgroups";
-  if (reason == "ALREADY_RELEASED" || reason == "ID_TOO_OLD" || reason == "CHARGE_ID_IN_USE") {
-    return "charge under another --id, or leave it out";
-  }
-  if (reason == "STORE_FAILED") return "dmemd must be restarted; look at its log";
-  if (reason.empty() && !server.empty()) {
-    return absl::StrCat("is dmemd running at ", server,
-                        "? Another address is given with --server or DMEM_SERVER");
-  }
-  return "";
+  return {};
 }
 
 }  // namespace
@@ -115,9 +133,13 @@ std::string ExplainError(const absl::Status& status, absl::string_view server) {
     absl::StrAppend(&out, ExplainRefusal(*refusal));
     return out;
   }
-  const bool unavailable = ExitCodeOf(status) == kExitUnavailable;
-  const std::string remedy = Remedy(facts, unavailable ? server : "");
-  if (!remedy.empty()) absl::StrAppend(&out, Indented(remedy), "\n");
+  absl::StrAppend(&out, NextCommands(HelpfulCommands(facts)));
+  if (facts.reason == "STORE_FAILED") {
+    absl::StrAppend(&out, "  dmemd serves nothing more until it is restarted; look at its log\n");
+  } else if (facts.reason.empty() && ExitCodeOf(status) == kExitUnavailable) {
+    absl::StrAppend(&out, "  is dmemd running at ", server,
+                    "? Another address is given with --server or DMEM_SERVER\n");
+  }
   return out;
 }
 

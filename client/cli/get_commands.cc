@@ -59,8 +59,12 @@ void SortPools(Repeated<v1::Pool>& pools) {
   });
 }
 
-void PrintTable(Session& session, const google::protobuf::Message& message, const Table& table) {
-  session.PrintResult(message, table.Render(session.flags().headers));
+// Without a table where nothing of what was named is there.
+absl::Status PrintTable(Session& session, const google::protobuf::Message& message,
+                        const Table& table, absl::Status missing = absl::OkStatus()) {
+  const bool nothing = table.empty() && !missing.ok();
+  if (!nothing) session.PrintResult(message, table.Render(session.flags().headers));
+  return missing;
 }
 
 const std::string& RegionName(const v1::Region& region) { return region.name(); }
@@ -159,39 +163,34 @@ absl::Status GetRegions(Session& session, const Selection& selection) {
   absl::Status missing;
   const auto list = FetchRegions(session, selection, missing);
   if (!list.ok()) return list.status();
-  PrintTable(session, *list, RegionTable(list->regions()));
-  return missing;
+  return PrintTable(session, *list, RegionTable(list->regions()), missing);
 }
 
 absl::Status GetGroups(Session& session, const Selection& selection) {
   absl::Status missing;
   const auto list = FetchGroups(session, selection, missing);
   if (!list.ok()) return list.status();
-  PrintTable(session, *list, GroupTable(list->groups()));
-  return missing;
+  return PrintTable(session, *list, GroupTable(list->groups()), missing);
 }
 
 absl::Status GetCgroups(Session& session, const Selection& selection) {
   absl::Status missing;
   const auto list = FetchCgroups(session, selection, missing);
   if (!list.ok()) return list.status();
-  PrintTable(session, *list, CgroupTable(list->cgroups()));
-  return missing;
+  return PrintTable(session, *list, CgroupTable(list->cgroups()), missing);
 }
 
 absl::Status GetPools(Session& session, const Selection& selection) {
   const auto list = FetchPools(session, selection);
   if (!list.ok()) return list.status();
-  PrintTable(session, *list, PoolTable(list->pools()));
-  return absl::OkStatus();
+  return PrintTable(session, *list, PoolTable(list->pools()));
 }
 
 absl::Status GetCharges(Session& session, const Selection& selection) {
   absl::Status missing;
   const auto list = FetchCharges(session, selection, missing);
   if (!list.ok()) return list.status();
-  PrintTable(session, *list, ChargeTable(list->charges(), session.Now()));
-  return missing;
+  return PrintTable(session, *list, ChargeTable(list->charges(), session.Now()), missing);
 }
 
 // The pools of one cgroup, or the first levels of a region, below a description.

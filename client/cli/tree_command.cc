@@ -2,10 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/byte_size.h"
 #include "client/cli/commands.h"
@@ -48,44 +52,74 @@ std::vector<Root> RootsOf(const v1::ListRegionsResponse& list, const std::string
   return roots;
 }
 
-int DepthOf(const std::string& cgroup) {
-  if (cgroup == "/") return 0;
-  if (cgroup[0] == '@') return 1;  // Where it was is in `get cgroups`.
-  return static_cast<int>(std::count(cgroup.begin(), cgroup.end(), '/'));
+// Where a dying cgroup stands in the tree: its path before deletion, with "@ID" after the names of
+// those on it that are dying, as a new cgroup may have the same name. By "@ID".
+std::map<std::string, std::string> PlacesOfDying(const Repeated<v1::Cgroup>& cgroups) {
+  // Each path's cgroups, past and present, by id.
+  std::map<std::string, std::map<uint64_t, const v1::Cgroup*>> generations;
+  const auto path_of = [](const v1::Cgroup& cgroup) -> const std::string& {
+    return cgroup.path_before_deletion().empty() ? cgroup.path() : cgroup.path_before_deletion();
+  };
+  for (const v1::Cgroup& cgroup : cgroups) generations[path_of(cgroup)][cgroup.id()] = &cgroup;
+  // One path's generations lived one after the other, and a child was made while its parent lived:
+  // the parent is the youngest that is older than the child.
+  const std::function<std::string(const v1::Cgroup&)> place_of = [&](const v1::Cgroup& cgroup) {
+    const std::string& path = path_of(cgroup);
+    const std::string suffix =
+        cgroup.state() == v1::CGROUP_STATE_DYING ? absl::StrCat("@", cgroup.id()) : "";
+    const size_t slash = path.rfind('/');
+    if (slash == 0 || slash == std::string::npos) return absl::StrCat(path, suffix);
+    const auto parents = generations.find(path.substr(0, slash));
+    std::string parent = path.substr(0, slash);
+    if (parents != generations.end()) {
+      auto older = parents->second.lower_bound(cgroup.id());
+      if (older != parents->second.begin()) parent = place_of(*std::prev(older)->second);
+    }
+    return absl::StrCat(parent, path.substr(slash), suffix);
+  };
+  std::map<std::string, std::string> places;
+  for (const v1::Cgroup& cgroup : cgroups) {
+    if (cgroup.state() == v1::CGROUP_STATE_DYING) places[cgroup.path()] = place_of(cgroup);
+  }
+  return places;
 }
 
-// The last component.
-std::string LeafOf(const std::string& cgroup) {
-  if (cgroup == "/" || cgroup[0] == '@') return cgroup;
-  return cgroup.substr(cgroup.rfind('/') + 1);
+bool IsDying(const v1::Pool& pool) { return absl::StartsWith(pool.cgroup(), "@"); }
+
+// A pool, and where its cgroup stands in the tree.
+struct Row {
+  std::string place;
+  const v1::Pool* pool;
+};
+
+int DepthOf(const std::string& place) {
+  return place == "/" ? 0 : static_cast<int>(std::count(place.begin(), place.end(), '/'));
 }
 
-// Cells with lines that join children to parents. REQUIRES: pools in the order of CgroupLess.
-std::vector<std::string> DrawBranches(const std::vector<const v1::Pool*>& pools) {
-  std::vector<std::string> cells(pools.size());
+// Cells with lines that join children to parents. REQUIRES: rows in the order of CgroupLess.
+std::vector<std::string> DrawBranches(const std::vector<Row>& rows) {
+  std::vector<std::string> cells(rows.size());
   // From the last to the first: whether a later row continues the level.
   std::vector<bool> open;
-  for (size_t i = pools.size(); i-- > 0;) {
-    const size_t depth = static_cast<size_t>(DepthOf(pools[i]->cgroup()));
+  for (size_t i = rows.size(); i-- > 0;) {
+    const std::string& place = rows[i].place;
+    const size_t depth = static_cast<size_t>(DepthOf(place));
     open.resize(std::max(open.size(), depth + 1), false);
     std::string prefix;
     for (size_t level = 1; level < depth; ++level) prefix += open[level] ? "│  " : "   ";
     if (depth > 0) prefix += open[depth] ? "├─ " : "└─ ";
-    cells[i] = absl::StrCat(prefix, LeafOf(pools[i]->cgroup()));
+    cells[i] = absl::StrCat(prefix, depth == 0 ? place : place.substr(place.rfind('/') + 1));
     open[depth] = true;
     std::fill(open.begin() + static_cast<std::ptrdiff_t>(depth) + 1, open.end(), false);
   }
   return cells;
 }
 
-std::string RenderTree(const Root& root, std::vector<const v1::Pool*> pools, bool headers) {
-  std::sort(pools.begin(), pools.end(), [](const v1::Pool* a, const v1::Pool* b) {
-    return CgroupLess(a->cgroup(), b->cgroup());
-  });
-  const std::vector<std::string> names = DrawBranches(pools);
+std::string RenderTree(const Root& root, const std::vector<Row>& rows, bool headers) {
+  const std::vector<std::string> names = DrawBranches(rows);
   Table table({"CGROUP", "USED", "MAX", "USE%", "MIN", "LOW", "PEAK", "REFUSED"});
-  for (size_t i = 0; i < pools.size(); ++i) {
-    const v1::Pool& pool = *pools[i];
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const v1::Pool& pool = *rows[i].pool;
     table.AddRow({names[i], FormatByteSize(pool.usage_bytes()), MaxCell(pool),
                   FormatPercent(pool.usage_bytes(), pool.max_bytes()),
                   FormatByteSize(pool.min_bytes()), FormatByteSize(pool.low_bytes()),
@@ -96,6 +130,28 @@ std::string RenderTree(const Root& root, std::vector<const v1::Pool*> pools, boo
                       " used of ", FormatByteSize(root.grantable_bytes), " grantable",
                       percent == "-" ? "" : absl::StrCat(", ", percent), "\n",
                       table.Render(headers));
+}
+
+// The pools down to a depth, in the order of the tree. They point into `pools`.
+absl::StatusOr<std::vector<Row>> RowsOf(Session& session, const Repeated<v1::Pool>& pools,
+                                        int depth_max) {
+  std::map<std::string, std::string> places;
+  if (std::any_of(pools.begin(), pools.end(), IsDying)) {
+    const auto cgroups = session.client().ListAllCgroups({});
+    if (!cgroups.ok()) return cgroups.status();
+    places = PlacesOfDying(cgroups->cgroups());
+  }
+  std::vector<Row> rows;
+  for (const v1::Pool& pool : pools) {
+    const auto place = places.find(pool.cgroup());
+    Row row = {place != places.end() ? place->second : pool.cgroup(), &pool};
+    // It ended between the two lists.
+    if (row.place[0] == '@') row.place.insert(0, "/");
+    if (DepthOf(row.place) <= depth_max) rows.push_back(std::move(row));
+  }
+  std::sort(rows.begin(), rows.end(),
+            [](const Row& a, const Row& b) { return CgroupLess(a.place, b.place); });
+  return rows;
 }
 
 absl::Status Tree(Session& session, const std::string& name, int depth_max) {
@@ -112,16 +168,15 @@ absl::Status Tree(Session& session, const std::string& name, int depth_max) {
     request.set_region(root.name);
     const auto all = session.client().ListAllPools(request);
     if (!all.ok()) return all.status();
-    std::vector<const v1::Pool*> pools;
-    for (const v1::Pool& pool : all->pools()) {
-      if (DepthOf(pool.cgroup()) > depth_max) continue;
-      pools.push_back(&pool);
-      *shown.add_pools() = pool;
+    const auto rows = RowsOf(session, all->pools(), depth_max);
+    if (!rows.ok()) return rows.status();
+    if (session.json()) {
+      for (const Row& row : *rows) *shown.add_pools() = *row.pool;
+      shown.set_sequence(all->sequence());
+      continue;
     }
-    shown.set_sequence(all->sequence());
-    if (session.json()) continue;
     if (&root != &roots.front()) session.Print("\n");
-    session.Print(RenderTree(root, std::move(pools), session.flags().headers));
+    session.Print(RenderTree(root, *rows, session.flags().headers));
   }
   if (session.json()) session.Print(ToJson(shown));
   return absl::OkStatus();
