@@ -115,7 +115,9 @@ absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
     }
     const bool is_region_root =
         record.counter.parent == kNone && !state_.regions[record.region].is_group;
-    kind = !sum.has_value() ? RefusalKind::kOverflow
+    // Whatever is beyond an enforced max is refused by that, however far beyond.
+    const bool is_bounded = !record.counter.max.is_unlimited() && !record.is_observed && !force_;
+    kind = !is_bounded      ? RefusalKind::kOverflow
            : is_region_root ? RefusalKind::kCapacity
                             : RefusalKind::kMax;
     refusing_pool_ = pool;

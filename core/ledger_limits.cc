@@ -80,9 +80,10 @@ absl::StatusOr<SetLimitsResult> Ledger::SetLimits(const SetLimitsCommand& comman
     limits.low = r.low;
     limits.max = r.max;
     limits.observed = r.observed;
-    limits.etag = limits.pool == kNone || command.validate_only
-                      ? r.etag
-                      : state_.pools[limits.pool].limits_sequence;
+    // A pool that went with its implicit cgroup reads as defaults from now on.
+    limits.etag = command.validate_only  ? r.etag
+                  : limits.pool == kNone ? 0
+                                         : state_.pools[limits.pool].limits_sequence;
     result.limits.push_back(std::move(limits));
   }
   return result;

@@ -219,6 +219,18 @@ TEST_F(LedgerTest, UnlimitedGrantableStillNeverPassesTheCounter) {
   }
 }
 
+TEST_F(LedgerTest, AnEnforcedMaxRefusesAsItselfHoweverFarBeyondItIs) {
+  ASSERT_TRUE(Register("r", 50).ok());
+  ASSERT_TRUE(SetMax("/a", "r", 40).ok());
+  ASSERT_TRUE(Charge("c1", {{"/a", "r", B(10), absl::nullopt}}).ok());
+  absl::Status status = Charge("c2", {{"/a", "r", kUnlimited, absl::nullopt}}).status();
+  EXPECT_EQ(ReasonOf(status), "MAX_EXCEEDED");
+  EXPECT_EQ(Fact(status, "counter_cgroup"), "/a");
+  EXPECT_EQ(ReasonOf(Charge("c2", {{"/b", "r", kUnlimited, absl::nullopt}}).status()), "CAPACITY");
+  status = Charge("c2", {{"/a", "r", kUnlimited, absl::nullopt}}, Mode::kForce).status();
+  EXPECT_EQ(ReasonOf(status), "COUNTER_OVERFLOW");
+}
+
 TEST_F(LedgerTest, ZeroBytesAreNeverRefusedAndPinTheCgroup) {
   ASSERT_TRUE(Register("r", 100).ok());
   ASSERT_TRUE(SetMax("/a", "r", 0).ok());
@@ -363,6 +375,15 @@ TEST_F(LedgerTest, EtagIsTheSequenceOfTheLastChangeOfLimits) {
   update.etag = set->limits[0].etag;
   update.max = B(60);
   EXPECT_TRUE(SetLimits({update}).ok());
+}
+
+TEST_F(LedgerTest, EtagOfALimitThatWentWithItsImplicitCgroupIsZero) {
+  ASSERT_TRUE(Register("r", 100).ok());
+  ASSERT_TRUE(SetMax("/a", "r", 50).ok());
+  const absl::StatusOr<SetLimitsResult> set = SetMax("/a", "r", kUnlimited.value());
+  ASSERT_TRUE(set.ok());
+  EXPECT_EQ(set->limits[0].etag, 0u);
+  EXPECT_EQ(state().FindCgroup("/a"), kNone);
 }
 
 TEST_F(LedgerTest, SetLimitsIsAllOrNothing) {
