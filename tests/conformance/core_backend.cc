@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/errors.h"
+#include "core/invariants.h"
 #include "core/limit_text.h"
 #include "core/protection.h"
 
@@ -246,25 +247,7 @@ Reply<Inventory> CoreBackend::List() {
 }
 
 Reply<std::vector<std::string>> CoreBackend::Audit() {
-  // I1: usage is the sum of what is charged to a pool and below it.
-  const State& state = ledger_.state();
-  std::map<Index, unsigned __int128> charged;
-  for (Index i = 0; i < state.items.size(); ++i) {
-    if (state.items[i].charge == kNone) continue;
-    for (Index level = state.items[i].pool; level != kNone; level = state.pools[level].group_pool) {
-      for (Index pool = level; pool != kNone; pool = state.pools[pool].counter.parent) {
-        charged[pool] += state.items[i].bytes.value();
-      }
-    }
-  }
-  std::vector<std::string> violations;
-  for (Index i = 0; i < state.pools.size(); ++i) {
-    if (state.pools[i].cgroup == kNone) continue;
-    if (state.pools[i].counter.usage.value() == charged[i]) continue;
-    violations.push_back(absl::StrCat("I1: usage of ", state.CgroupName(state.pools[i].cgroup),
-                                      " is not what is charged"));
-  }
-  return violations;
+  return CheckInvariants(ledger_.state()).violations;
 }
 
 PoolNumbers CoreBackend::Numbers(Index pool, Index relative_to) const {

@@ -43,12 +43,8 @@ int main(int argc, char** argv) {
   }
   std::unique_ptr<dmem::conformance::Backend> backend;
   dmem::conformance::ReplayOptions options;
-  if (server.empty()) {
-    backend = std::make_unique<dmem::conformance::CoreBackend>();
-    options.audit_every_line = true;
-  } else {
-    backend = dmem::conformance::NewGrpcBackend(server);
-  }
+  options.audit_every_line = server.empty();
+  if (!server.empty()) backend = dmem::conformance::NewGrpcBackend(server);
   // Spent ids are remembered: no replay may use those of an earlier one.
   options.charge_id_prefix = absl::StrFormat("replay-%x-%x", absl::ToUnixNanos(absl::Now()),
                                              static_cast<unsigned>(getpid()));
@@ -57,6 +53,7 @@ int main(int argc, char** argv) {
   dmem::conformance::ReplaySummary summary;
   absl::Status status;
   for (const std::string& file : *files) {
+    if (server.empty()) backend = std::make_unique<dmem::conformance::CoreBackend>();
     status = ReplayFile(file, backend.get(), options, &summary);
     if (!status.ok()) break;
   }
