@@ -1,0 +1,234 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/model/episode.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "core/invariants.h"
+#include "core/protection.h"
+#include "core/state_restorer.h"
+
+namespace dmem {
+namespace model {
+namespace {
+
+constexpr int64_t kSkewUs = 60000000;
+
+std::string DecisionText(const EvictAnswer& answer, bool has_numbers) {
+  static constexpr const char* kNames[] = {"MAY_EVICT", "PROTECTED_BY_LOW", "PROTECTED_BY_MIN",
+                                           "OUTSIDE"};
+  std::string text = kNames[static_cast<int>(answer.decision)];
+  if (has_numbers) {
+    absl::StrAppend(&text, " emin=", answer.protection.emin.value(),
+                    " elow=", answer.protection.elow.value());
+  }
+  return text;
+}
+
+}  // namespace
+
+Episode::~Episode() { ReleaseSnapshots(); }
+
+void Episode::ReleaseSnapshots() {
+  for (Taken& taken : taken_) runner_.ledger().Release(std::move(taken.snapshot));
+  taken_.clear();
+  if (checkpoint_ != nullptr) runner_.ledger().Release(std::move(checkpoint_));
+}
+
+std::string Episode::Step(const Command& command) {
+  const std::string expected = model_.Apply(command);
+  answer_ = runner_.Apply(command);
+  time_us_ = command.time_us;
+  if (expected != answer_) return absl::StrCat("expected ", expected, "\n     got ", answer_);
+  std::string difference = Difference(model_.view(), LookAt(runner_.state(), command.time_us));
+  if (difference.empty()) difference = CheckIds(command);
+  // What else is looked at follows from the command, so that a shortened list does the same.
+  std::mt19937_64 dice(static_cast<uint64_t>(command.time_us));
+  if (difference.empty()) difference = CompareProtection(dice());
+  if (difference.empty()) difference = CheckSnapshots(command, dice());
+  if (difference.empty()) {
+    const AuditReport report = CheckInvariants(runner_.state());
+    if (report.violations_total > 0) {
+      difference = absl::StrCat("violations: ", absl::StrJoin(report.violations, "; "));
+    }
+  }
+  if (difference.empty() && dice() % 16 == 0) difference = Checkpoint();
+  if (difference.empty() && dice() % 64 == 0) difference = Restart(command.time_us);
+  return difference;
+}
+
+std::string Episode::Finish() {
+  std::string difference = Checkpoint();
+  if (difference.empty()) difference = Restart(time_us_);
+  return difference;
+}
+
+// The changes since the last checkpoint, added to all before, must be all objects there are.
+std::string Episode::Checkpoint() {
+  const State& state = runner_.state();
+  const StateDelta delta =
+      DiffStates(checkpoint_ == nullptr ? nullptr : &checkpoint_->state, checkpoint_hash_, state);
+  for (const std::string& key : delta.deletes) objects_.erase(key);
+  for (const auto& [key, value] : delta.puts) objects_[key] = value;
+  const StateDelta all = DiffStates(nullptr, StateHash(), state);
+  if (objects_ != std::map<std::string, std::string>(all.puts.begin(), all.puts.end())) {
+    return absl::StrCat("checkpoints do not add up: expected ", all.puts.size(),
+                        " objects\n     got ", objects_.size());
+  }
+  if (delta.hash != HashOf(state)) {
+    return absl::StrCat("expected state hash ", HashOf(state).ToHex(), "\n     got ",
+                        delta.hash.ToHex());
+  }
+  if (checkpoint_ != nullptr) runner_.ledger().Release(std::move(checkpoint_));
+  checkpoint_ = runner_.ledger().TakeSnapshot();
+  checkpoint_hash_ = delta.hash;
+  return "";
+}
+
+// Goes on with a ledger made from the objects of the present one.
+std::string Episode::Restart(int64_t time_us) {
+  StateDelta all = DiffStates(nullptr, StateHash(), runner_.state());
+  std::sort(all.puts.begin(), all.puts.end());
+  auto ledger = std::make_unique<Ledger>();
+  StateRestorer restorer(ledger.get());
+  for (const auto& [key, value] : all.puts) {
+    const absl::Status status = restorer.AddObject(key, value);
+    if (!status.ok()) return absl::StrCat("restart: expected OK\n     got ", status.ToString());
+  }
+  const absl::Status status = restorer.Finish();
+  if (!status.ok()) return absl::StrCat("restart: expected OK\n     got ", status.ToString());
+  if (HashOf(ledger->state()) != all.hash) return "restart: another state hash";
+  const AuditReport report = CheckInvariants(ledger->state());
+  if (report.violations_total > 0) {
+    return absl::StrCat("restart: violations: ", absl::StrJoin(report.violations, "; "));
+  }
+  const std::string difference = Difference(model_.view(), LookAt(ledger->state(), time_us));
+  if (!difference.empty()) return absl::StrCat("restart: ", difference);
+  ReleaseSnapshots();
+  objects_.clear();
+  checkpoint_hash_ = StateHash();
+  runner_.ContinueWith(std::move(ledger));
+  return "";
+}
+
+// In one region, relative to one cgroup, for all at or below it.
+std::string Episode::CompareProtection(uint64_t dice) const {
+  const View& view = model_.view();
+  if (view.regions.empty()) return "";
+  const State& state = runner_.state();
+  const RegionRow& region = view.regions[dice % view.regions.size()];
+  const CgroupRow& limit = view.cgroups[(dice >> 8) % view.cgroups.size()];
+  const bool ignore_low = (dice >> 16) % 2 == 0;
+  const bool is_full = (dice >> 17) % 4 == 0;
+  const Index r = state.FindRegion(region.name), l = state.FindCgroup(limit.name);
+  for (const CgroupRow& cgroup : view.cgroups) {
+    const Index c = state.FindCgroup(cgroup.name);
+    const std::string where = absl::StrCat(cgroup.name, " in ", region.name, " relative to ",
+                                           is_full ? "none" : limit.name);
+    std::string decision = DecisionText(EvictValuable(state, is_full ? kNone : l, c, r, ignore_low),
+                                        /*has_numbers=*/false);
+    std::string expected =
+        model_.EvictValuable(is_full ? Model::kNobody : limit.id, cgroup.id, region.id, ignore_low);
+    expected = expected.substr(0, expected.find(' '));
+    if (decision != expected) {
+      return absl::StrCat("evict ", where, ": expected ", expected, "\n     got ", decision);
+    }
+    const Index pool = state.FindPool(c, r);
+    if (pool == kNone || (cgroup.id != limit.id && !model_.IsBelow(cgroup.id, limit.id))) continue;
+    const Model::Protection wanted = model_.Protect(cgroup.id, region.id, limit.id);
+    const EffectiveProtection protection = ProtectionOf(state, pool, l);
+    if (protection.emin.value() != wanted.emin || protection.elow.value() != wanted.elow) {
+      return absl::StrCat("protection of ", cgroup.name, " in ", region.name, " relative to ",
+                          limit.name, ": expected ", wanted.emin, " and ", wanted.elow,
+                          "\n     got ", protection.emin.value(), " and ", protection.elow.value());
+    }
+  }
+  return "";
+}
+
+// I8: an id is charged at most once. However old a tombstone is, and whether or not it is still
+// kept: what it covered is not granted.
+std::string Episode::CheckIds(const Command& command) {
+  std::map<std::string, int64_t> live;  // To created_at.
+  for (const ChargeRow& charge : model_.view().charges) live[charge.id] = charge.created_at_us;
+  if (command.kind == Kind::kCharge && absl::StartsWith(answer_, "OK") &&
+      answer_ != "OK replayed") {
+    const auto covered = covered_until_us_.find(command.charge_id);
+    if (covered != covered_until_us_.end() && command.created_at_us <= covered->second) {
+      return absl::StrCat("expected no charge under ", command.charge_id,
+                          ", which was spent\n     got ", answer_);
+    }
+  }
+  for (const auto& [id, created_at_us] : live_) {
+    if (live.count(id) > 0) continue;
+    int64_t& covered_us = covered_until_us_[id];
+    covered_us = std::max({covered_us, created_at_us, command.time_us});
+  }
+  if (command.kind == Kind::kUncharge) {
+    const std::vector<std::string> words =
+        absl::StrSplit(answer_, absl::ByAnyChar(" ,"), absl::SkipEmpty());
+    for (size_t i = 0; i < command.charge_ids.size(); ++i) {
+      // Its charge may still come, stamped by a clock that is ahead.
+      if (words.at(i + 1) == "NEVER_SEEN") {
+        covered_until_us_[command.charge_ids[i]] = command.time_us + kSkewUs;
+      }
+    }
+  }
+  live_ = std::move(live);
+  return "";
+}
+
+std::string Episode::CheckSnapshots(const Command& command, uint64_t dice) {
+  if (!taken_.empty() && dice % 16 == 0) {
+    const size_t which = (dice >> 8) % taken_.size();
+    Taken taken = std::move(taken_[which]);
+    taken_.erase(taken_.begin() + static_cast<int64_t>(which));
+    const std::string difference =
+        Difference(taken.view, LookAt(taken.snapshot->state, taken.time_us));
+    runner_.ledger().Release(std::move(taken.snapshot));
+    if (!difference.empty()) return absl::StrCat("a snapshot changed: ", difference);
+  }
+  if (taken_.size() < 4 && (dice >> 4) % 16 == 0) {
+    taken_.push_back({runner_.ledger().TakeSnapshot(), model_.view(), command.time_us});
+  }
+  return "";
+}
+
+std::vector<Command> Shorten(std::vector<Command> commands) {
+  // Cuts what comes after the difference; tells whether there was one.
+  const auto differs = [](std::vector<Command>* list) {
+    Episode episode;
+    for (size_t i = 0; i < list->size(); ++i) {
+      if (episode.Step((*list)[i]).empty()) continue;
+      list->resize(i + 1);
+      return true;
+    }
+    return !episode.Finish().empty();
+  };
+  for (size_t part = commands.size() / 2; part > 0;) {
+    bool is_shorter = false;
+    for (size_t from = 0; from < commands.size();) {
+      std::vector<Command> rest(commands.begin(), commands.begin() + static_cast<int64_t>(from));
+      const size_t to = std::min(commands.size(), from + part);
+      rest.insert(rest.end(), commands.begin() + static_cast<int64_t>(to), commands.end());
+      if (differs(&rest)) {
+        commands = std::move(rest);
+        is_shorter = true;
+      } else {
+        from = to;
+      }
+    }
+    if (!is_shorter || part > 1) part /= 2;
+  }
+  return commands;
+}
+
+}  // namespace model
+}  // namespace dmem

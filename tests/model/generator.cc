@@ -1,0 +1,301 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/model/generator.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace dmem {
+namespace model {
+namespace {
+
+constexpr int64_t kSecondUs = 1000000;
+
+}  // namespace
+
+Generator::Generator(uint64_t seed) : random_(seed), time_us_(1000000 * kSecondUs) {
+  is_huge_ = Chance(15);
+  is_bounded_ = Chance(20);
+}
+
+uint64_t Generator::Between(uint64_t from, uint64_t to) {
+  // Not std::uniform_int_distribution: that may differ from library to library.
+  const uint64_t range = to - from + 1;
+  return range == 0 ? random_() : from + random_() % range;
+}
+
+std::string Generator::Path() {
+  std::string path;
+  const uint64_t depth = Chance(5) ? 5 : Between(1, 3);
+  for (uint64_t i = 0; i < depth; ++i) absl::StrAppend(&path, Chance(60) ? "/a" : "/b");
+  return path;
+}
+
+std::string Generator::Cgroup(const View& view) {
+  if (Chance(80)) return Path();
+  if (Chance(10)) return absl::StrCat("@", Between(0, 20));
+  return OneOf(view.cgroups).name;
+}
+
+std::string Generator::Region(const View& view) {
+  if (Chance(90) || view.regions.empty()) return absl::StrCat("r", Between(1, 4));
+  return Chance(20) ? absl::StrCat("r1@", Between(1, 9)) : OneOf(view.regions).name;
+}
+
+std::string Generator::Group() {
+  if (Chance(5)) return absl::StrCat("r", Between(1, 4));
+  return absl::StrCat("g", Between(1, Chance(20) ? 12 : 4));
+}
+
+std::string Generator::ChargeId() { return absl::StrCat("c", Between(1, 30)); }
+
+uint64_t Generator::Bytes() {
+  if (Chance(5)) return 0;
+  if (is_huge_ && Chance(25)) return kUnlimitedBytes - (Chance(50) ? 0 : Between(0, 100));
+  if (is_huge_ && Chance(25)) return kUnlimitedBytes / 2 + Between(0, 1);
+  return Between(1, 40);
+}
+
+uint64_t Generator::LimitBytes() {
+  if (Chance(15)) return kUnlimitedBytes;
+  if (Chance(15)) return 0;
+  if (is_huge_ && Chance(20)) return kUnlimitedBytes - Between(0, 100);
+  return Between(1, 100);
+}
+
+ChargeMode Generator::Mode() {
+  if (Chance(10)) return ChargeMode::kForce;
+  return Chance(12) ? ChargeMode::kCheckOnly : ChargeMode::kStrict;
+}
+
+Command Generator::Next(const View& view) {
+  ++steps_;
+  if (Chance(2)) {
+    time_us_ += static_cast<int64_t>(Between(60, 700)) * kSecondUs;
+  } else if (Chance(80)) {
+    time_us_ += static_cast<int64_t>(Between(0, 3 * kSecondUs));
+  }
+  const uint64_t dice = Between(0, 999);
+  Command command;
+  if (steps_ < 12 && Chance(70)) {
+    command = Chance(50) ? Register(view) : RegisterGroup();
+  } else if (dice < 300) {
+    command = Charge(view);
+  } else if (dice < 360) {
+    command = ChargeAgain();
+  } else if (dice < 480) {
+    command = Uncharge(view);
+  } else if (dice < 600) {
+    command = Resize(view);
+  } else if (dice < 770) {
+    command = SetLimits(view);
+  } else if (dice < 820) {
+    command = CreateCgroup();
+  } else if (dice < 890) {
+    command = DeleteCgroup(view);
+  } else if (dice < 930) {
+    command = Register(view);
+  } else if (dice < 960) {
+    command = RegisterGroup();
+  } else if (dice < 970) {
+    command.kind = Kind::kUnregisterGroup;
+    command.name = Chance(90) ? Group() : Region(view);
+  } else if (dice < 985) {
+    command.kind = Kind::kUnregister;
+    command.name = Chance(90) ? Region(view) : Group();
+    command.flag = Chance(40);
+  } else if (dice < 995) {
+    command.kind = Kind::kCordon;
+    command.name = Chance(90) ? Region(view) : Group();
+    command.flag = Chance(35);
+  } else {
+    command = Configure();
+  }
+  command.time_us = time_us_;
+  return command;
+}
+
+Command Generator::Register(const View& view) {
+  Command c;
+  c.kind = Kind::kRegister;
+  c.name = Chance(95) ? absl::StrCat("r", Between(1, 4)) : absl::StrCat("g", Between(1, 4));
+  c.capacity = Between(1, 400);
+  c.reserved = Chance(50) ? 0 : Between(0, c.capacity);
+  if (Chance(60)) c.grantable = Chance(50) ? kUnlimitedBytes : LimitBytes();
+  c.node = Chance(50) ? "n1" : "n2";
+  c.flag = Chance(5);
+  for (const RegionRow& row : view.regions) {
+    if (row.name != c.name) continue;
+    // Mostly stays where it is.
+    c.incarnation = Chance(70) ? row.incarnation : Between(0, 4);
+    if (Chance(70)) c.parent = row.parent;
+    if (Chance(30)) return c;
+  }
+  if (c.parent.empty() && Chance(70)) c.parent = Group();
+  return c;
+}
+
+Command Generator::RegisterGroup() {
+  Command c;
+  c.kind = Kind::kRegisterGroup;
+  c.name = Group();
+  if (Chance(65)) c.parent = Group();
+  return c;
+}
+
+Command Generator::Charge(const View& view) {
+  Command c;
+  c.kind = Kind::kCharge;
+  c.charge_id = ChargeId();
+  c.created_at_us = time_us_ - static_cast<int64_t>(Between(0, kSecondUs));
+  if (Chance(10)) c.created_at_us += static_cast<int64_t>(Between(0, 70)) * kSecondUs;
+  if (Chance(8)) c.created_at_us -= static_cast<int64_t>(Between(0, 700)) * kSecondUs;
+  c.mode = Mode();
+  if (Chance(30)) c.priority = static_cast<int32_t>(Between(0, 6)) - 3;
+  c.preemptible = Chance(20);
+  if (Chance(30)) c.owner = Chance(50) ? "one" : "two";
+  const uint64_t items = Chance(60) ? 1 : Between(2, 8);
+  for (uint64_t i = 0; i < items; ++i) {
+    Item item;
+    item.cgroup = Chance(3) ? "/" : Cgroup(view);
+    item.region = Chance(98) ? Region(view) : Group();
+    item.bytes = Bytes();
+    if (Chance(8)) item.incarnation = Between(0, 3);
+    const bool is_twice = std::any_of(c.items.begin(), c.items.end(), [&](const Item& other) {
+      return other.cgroup == item.cgroup && other.region == item.region;
+    });
+    if (!is_twice) c.items.push_back(item);
+  }
+  sent_.push_back(c);
+  if (sent_.size() > 20) sent_.erase(sent_.begin());
+  return c;
+}
+
+Command Generator::ChargeAgain() {
+  Command c;
+  if (sent_.empty()) return CreateCgroup();
+  c = OneOf(sent_);
+  if (Chance(60)) return c;
+  if (Chance(20)) c.items[0].bytes = Between(0, 40);
+  if (Chance(20)) c.mode = Mode();
+  if (Chance(20)) c.created_at_us = time_us_;
+  if (Chance(10)) c.owner += "x";
+  if (Chance(10)) c.preemptible = !c.preemptible;
+  if (Chance(10)) c.priority = 7;
+  return c;
+}
+
+Command Generator::Uncharge(const View& view) {
+  Command c;
+  c.kind = Kind::kUncharge;
+  const uint64_t count = Chance(80) ? 1 : Between(2, 4);
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string id = Chance(15) || view.charges.empty() ? ChargeId() : OneOf(view.charges).id;
+    if (std::find(c.charge_ids.begin(), c.charge_ids.end(), id) == c.charge_ids.end()) {
+      c.charge_ids.push_back(std::move(id));
+    }
+  }
+  return c;
+}
+
+Command Generator::Resize(const View& view) {
+  Command c;
+  c.kind = Kind::kResize;
+  c.mode = Mode();
+  const uint64_t count = Chance(60) ? 1 : Between(2, 5);
+  for (uint64_t i = 0; i < count; ++i) {
+    NewSize size;
+    size.bytes = Bytes();
+    if (view.charges.empty() || Chance(3)) {
+      size.charge_id = ChargeId();
+      size.cgroup = Path();
+      size.region = Region(view);
+    } else {
+      const ChargeRow& charge = OneOf(view.charges);
+      const Item& item = OneOf(charge.items);
+      size.charge_id = charge.id;
+      size.cgroup = Chance(98) ? item.cgroup : Cgroup(view);
+      size.region = Chance(98) ? item.region : Region(view);
+      if (Chance(20)) size.expected = Chance(80) ? item.bytes : Between(0, 10);
+      if (Chance(10)) size.bytes = item.bytes;
+    }
+    const bool is_twice = std::any_of(c.sizes.begin(), c.sizes.end(), [&](const NewSize& other) {
+      return other.charge_id == size.charge_id && other.cgroup == size.cgroup &&
+             other.region == size.region;
+    });
+    if (!is_twice) c.sizes.push_back(size);
+  }
+  return c;
+}
+
+Command Generator::SetLimits(const View& view) {
+  Command c;
+  c.kind = Kind::kSetLimits;
+  c.flag = Chance(35);
+  c.validate_only = Chance(10);
+  const uint64_t count = Chance(70) ? 1 : Between(2, 4);
+  for (uint64_t i = 0; i < count; ++i) {
+    LimitChange change;
+    change.cgroup = Cgroup(view);
+    if (change.cgroup == "/") change.cgroup = "/a";
+    change.region = Chance(60) ? Region(view) : Group();
+    // Often a pool that is there, with its etag.
+    if (Chance(40) && !view.pools.empty()) {
+      const PoolRow& pool = OneOf(view.pools);
+      for (const CgroupRow& row : view.cgroups) {
+        if (row.id == pool.cgroup && row.id != 0) change.cgroup = row.name;
+      }
+      for (const RegionRow& row : view.regions) {
+        if (row.id == pool.region) change.region = row.name;
+      }
+      if (Chance(30)) change.etag = pool.etag;
+    }
+    if (Chance(5)) change.etag = Between(0, 5);
+    if (Chance(45)) change.min = Chance(25) ? 0 : LimitBytes();
+    if (Chance(45)) change.low = Chance(25) ? 0 : LimitBytes();
+    if (Chance(60)) change.max = LimitBytes();
+    if (Chance(20)) change.observe = Chance(60);
+    const bool is_twice =
+        std::any_of(c.limits.begin(), c.limits.end(), [&](const LimitChange& other) {
+          return other.cgroup == change.cgroup && other.region == change.region;
+        });
+    if (!is_twice) c.limits.push_back(change);
+  }
+  return c;
+}
+
+Command Generator::CreateCgroup() {
+  Command c;
+  c.kind = Kind::kCreateCgroup;
+  c.name = Chance(98) ? Path() : "/";
+  if (Chance(30)) c.priority = static_cast<int32_t>(Between(0, 6)) - 3;
+  return c;
+}
+
+Command Generator::DeleteCgroup(const View& view) {
+  Command c;
+  c.kind = Kind::kDeleteCgroup;
+  c.name = Chance(50) ? Path() : OneOf(view.cgroups).name;
+  if (c.name == "/") c.name = "/b";
+  return c;
+}
+
+Command Generator::Configure() {
+  Command c;
+  c.kind = Kind::kConfigure;
+  c.bounds.implicit_cgroups = static_cast<int>(Chance(60) ? 0 : Between(0, 2));
+  if (Chance(50)) c.bounds.tombstone_window_us = static_cast<int64_t>(Between(0, 20)) * kSecondUs;
+  if (Chance(50)) c.bounds.tombstones_max = Between(1, 6);
+  if (is_bounded_) {
+    c.bounds.regions_max = Between(3, 8);
+    c.bounds.cgroups_max = Between(3, 12);
+    c.bounds.charges_max = Between(2, 10);
+    c.bounds.items_max = Between(3, 20);
+  }
+  return c;
+}
+
+}  // namespace model
+}  // namespace dmem

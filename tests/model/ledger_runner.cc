@@ -1,0 +1,379 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/model/ledger_runner.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/details.h"
+#include "core/errors.h"
+
+namespace dmem {
+namespace model {
+namespace {
+
+absl::optional<ByteCount> Bytes(const absl::optional<uint64_t>& bytes) {
+  if (!bytes.has_value()) return absl::nullopt;
+  return ByteCount(*bytes);
+}
+
+Mode Translate(ChargeMode mode) {
+  switch (mode) {
+    case ChargeMode::kStrict:
+      return Mode::kStrict;
+    case ChargeMode::kCheckOnly:
+      return Mode::kCheckOnly;
+    case ChargeMode::kForce:
+      break;
+  }
+  return Mode::kForce;
+}
+
+Refusal Translate(const CounterRefusal& refusal) {
+  Refusal out;
+  out.cgroup = refusal.cgroup;
+  out.region = refusal.region;
+  out.item = refusal.item;
+  out.usage = refusal.usage.value();
+  out.max = refusal.max.value();
+  out.requested = refusal.requested.value();
+  out.short_by = refusal.short_by.value();
+  out.largest_grantable = refusal.largest_grantable.value();
+  return out;
+}
+
+std::string WouldRefuseText(const std::vector<CounterRefusal>& refusals) {
+  std::string text;
+  for (const CounterRefusal& refusal : refusals) {
+    absl::StrAppend(&text, " ", Translate(refusal).ToString());
+  }
+  return text;
+}
+
+std::string ErrorText(const absl::Status& status) {
+  const ErrorFacts facts = FactsOf(status);
+  std::string text = absl::StrCat(absl::StatusCodeToString(status.code()), " ", facts.reason);
+  if (facts.reason != "MAX_EXCEEDED" && facts.reason != "CAPACITY" &&
+      facts.reason != "COUNTER_OVERFLOW") {
+    return text;
+  }
+  const std::map<std::string, std::string> fact(facts.metadata.begin(), facts.metadata.end());
+  const auto word = [&](const char* name) {
+    const auto found = fact.find(name);
+    return found == fact.end() ? "" : found->second;
+  };
+  const auto number = [&](const char* name) {
+    uint64_t value = UINT64_MAX;
+    return absl::SimpleAtoi(word(name), &value) ? value : UINT64_MAX;
+  };
+  Refusal refusal;
+  refusal.cgroup = word("counter_cgroup");
+  refusal.region = word("counter_region");
+  refusal.item = number("item");
+  refusal.usage = number("usage_bytes");
+  refusal.max = number("max_bytes");
+  refusal.requested = number("requested_bytes");
+  refusal.short_by = number("short_bytes");
+  refusal.largest_grantable = number("largest_grantable_bytes");
+  return absl::StrCat(text, " ", word("cgroup"), ":", word("region"), ":", word("bytes"), " ",
+                      refusal.ToString());
+}
+
+std::string DroppedText(const Dropped& dropped) {
+  std::vector<std::string> items;
+  for (const DroppedItem& item : dropped.items) {
+    items.push_back(absl::StrCat(item.charge_id, " ", item.cgroup, ":", item.bytes.value(),
+                                 item.charge_ended ? " ended" : ""));
+  }
+  if (dropped.count != items.size()) items.push_back("another count");
+  std::sort(items.begin(), items.end());
+  return absl::StrCat(" dropped: ", absl::StrJoin(items, ", "),
+                      " freed: ", absl::StrJoin(dropped.freed_cgroups, ", "));
+}
+
+Settings Translate(const Bounds& bounds) {
+  Settings settings;
+  settings.implicit_cgroups = static_cast<ImplicitCgroups>(bounds.implicit_cgroups);
+  settings.tombstone_window_us = bounds.tombstone_window_us;
+  settings.tombstones_max = bounds.tombstones_max;
+  settings.regions_max = bounds.regions_max;
+  settings.cgroups_max = bounds.cgroups_max;
+  settings.charges_max = bounds.charges_max;
+  settings.items_max = bounds.items_max;
+  return settings;
+}
+
+}  // namespace
+
+std::string LedgerRunner::Apply(const Command& c) {
+  const absl::Time time = absl::FromUnixMicros(c.time_us);
+  switch (c.kind) {
+    case Kind::kRegister:
+      return Register(c);
+    case Kind::kUnregister:
+      return Unregister(c);
+    case Kind::kCordon: {
+      const absl::Status status = ledger_->Cordon({time, c.name, c.flag});
+      return status.ok() ? "OK" : ErrorText(status);
+    }
+    case Kind::kRegisterGroup: {
+      const absl::StatusOr<bool> created = ledger_->RegisterGroup({time, c.name, c.parent});
+      return created.ok() ? absl::StrCat("OK created=", *created) : ErrorText(created.status());
+    }
+    case Kind::kUnregisterGroup: {
+      const absl::Status status = ledger_->UnregisterGroup({time, c.name});
+      return status.ok() ? "OK" : ErrorText(status);
+    }
+    case Kind::kCharge:
+      return Charge(c);
+    case Kind::kUncharge:
+      return Uncharge(c);
+    case Kind::kResize:
+      return Resize(c);
+    case Kind::kSetLimits:
+      return SetLimits(c);
+    case Kind::kCreateCgroup: {
+      const auto result = ledger_->CreateCgroup({time, c.name, c.priority});
+      return result.ok() ? absl::StrCat("OK id=", state().cgroups[result->cgroup].id)
+                         : ErrorText(result.status());
+    }
+    case Kind::kDeleteCgroup: {
+      const auto result = ledger_->DeleteCgroup({time, c.name});
+      return result.ok() ? absl::StrCat("OK id=", result->id, result->dying ? " DYING" : " FREED")
+                         : ErrorText(result.status());
+    }
+    case Kind::kConfigure:
+      break;
+  }
+  const uint64_t before = state().scalars.sequence;
+  ConfigureCommand command;
+  command.time = time;
+  command.settings = Translate(c.bounds);
+  ledger_->Configure(command);
+  return state().scalars.sequence == before ? "OK same" : "OK changed";
+}
+
+std::string LedgerRunner::Register(const Command& c) {
+  RegisterCommand command;
+  command.time = absl::FromUnixMicros(c.time_us);
+  command.name = c.name;
+  command.capacity = ByteCount(c.capacity);
+  command.reserved = ByteCount(c.reserved);
+  command.grantable = Bytes(c.grantable);
+  command.node = c.node;
+  command.parent = c.parent;
+  command.incarnation = c.incarnation;
+  command.cordoned = c.flag;
+  const auto result = ledger_->Register(command);
+  if (!result.ok()) return ErrorText(result.status());
+  return absl::StrCat("OK created=", result->created, DroppedText(result->dropped));
+}
+
+std::string LedgerRunner::Unregister(const Command& c) {
+  const auto result = ledger_->Unregister({absl::FromUnixMicros(c.time_us), c.name, c.flag});
+  if (!result.ok()) return ErrorText(result.status());
+  return absl::StrCat("OK id=", result->id, " removed=", result->removed,
+                      DroppedText(result->dropped));
+}
+
+std::string LedgerRunner::Charge(const Command& c) {
+  std::vector<ChargeItemSpec> items;
+  for (const Item& item : c.items) {
+    items.push_back({item.cgroup, item.region, ByteCount(item.bytes), item.incarnation});
+  }
+  ChargeCommand command;
+  command.time = absl::FromUnixMicros(c.time_us);
+  command.charge_id = c.charge_id;
+  command.created_at = absl::FromUnixMicros(c.created_at_us);
+  command.items = items;
+  command.mode = Translate(c.mode);
+  command.owner_name = c.owner;
+  command.priority = c.priority;
+  command.preemptible = c.preemptible;
+  const auto result = ledger_->Charge(command);
+  if (!result.ok()) return ErrorText(result.status());
+  if (result->replayed) return "OK replayed";
+  return absl::StrCat("OK", WouldRefuseText(result->would_refuse));
+}
+
+std::string LedgerRunner::Uncharge(const Command& c) {
+  const std::vector<absl::string_view> ids(c.charge_ids.begin(), c.charge_ids.end());
+  const auto result = ledger_->Uncharge({absl::FromUnixMicros(c.time_us), ids});
+  if (!result.ok()) return ErrorText(result.status());
+  static constexpr const char* kNames[] = {"RELEASED", "ALREADY", "NEVER_SEEN"};
+  return absl::StrCat("OK ",
+                      absl::StrJoin(result->outcomes, ", ",
+                                    [](std::string* out, UnchargeOutcome outcome) {
+                                      out->append(kNames[static_cast<int>(outcome)]);
+                                    }),
+                      " freed: ", absl::StrJoin(result->freed_cgroups, ", "));
+}
+
+std::string LedgerRunner::Resize(const Command& c) {
+  std::vector<ResizeItemSpec> items;
+  for (const NewSize& size : c.sizes) {
+    items.push_back(
+        {size.charge_id, size.cgroup, size.region, ByteCount(size.bytes), Bytes(size.expected)});
+  }
+  ResizeCommand command;
+  command.time = absl::FromUnixMicros(c.time_us);
+  command.items = items;
+  command.mode = Translate(c.mode);
+  const auto result = ledger_->Resize(command);
+  if (!result.ok()) return ErrorText(result.status());
+  return absl::StrCat("OK ",
+                      absl::StrJoin(result->charges, ", ",
+                                    [this](std::string* out, Index charge) {
+                                      absl::StrAppend(out, state().charges[charge].id.view());
+                                    }),
+                      WouldRefuseText(result->would_refuse));
+}
+
+std::string LedgerRunner::SetLimits(const Command& c) {
+  std::vector<LimitsUpdate> updates;
+  for (const LimitChange& change : c.limits) {
+    updates.push_back({change.cgroup, change.region, Bytes(change.min), Bytes(change.low),
+                       Bytes(change.max), change.observe, change.etag});
+  }
+  SetLimitsCommand command;
+  command.time = absl::FromUnixMicros(c.time_us);
+  command.updates = updates;
+  command.apply_below_usage = c.flag;
+  command.validate_only = c.validate_only;
+  const auto result = ledger_->SetLimits(command);
+  if (!result.ok()) return ErrorText(result.status());
+  std::string answer = "OK";
+  for (const LimitsResult& limits : result->limits) {
+    absl::StrAppend(&answer, " {", limits.cgroup, ":", limits.region,
+                    " usage=", limits.usage.value(), " min=", limits.min.value(),
+                    " low=", limits.low.value(), " max=", limits.max.value(),
+                    " observed=", limits.observed, " etag=", limits.etag, "}");
+  }
+  return answer;
+}
+
+namespace {
+
+RegionRow LookAtRegion(const State& state, Index i) {
+  const RegionRecord& region = state.regions[i];
+  RegionRow row;
+  row.id = region.id;
+  row.name = state.RegionName(i);
+  if (region.parent != kNone) row.parent = state.RegionName(region.parent);
+  row.node = std::string(DecodeRegionAttributes(region.attributes.view()).node);
+  row.is_group = region.is_group;
+  row.is_gone = region.is_gone;
+  row.is_cordoned = region.is_cordoned;
+  row.grantable_is_explicit = region.grantable_is_explicit;
+  row.capacity = region.capacity.value();
+  row.reserved = region.reserved.value();
+  row.grantable = region.grantable.value();
+  row.incarnation = region.incarnation;
+  row.live_items = region.live_items;
+  row.members = region.members;
+  return row;
+}
+
+CgroupRow LookAtCgroup(const State& state, Index i) {
+  const CgroupRecord& cgroup = state.cgroups[i];
+  CgroupRow row;
+  row.id = cgroup.id;
+  if (cgroup.parent != kNone) row.parent = state.cgroups[cgroup.parent].id;
+  row.name = state.CgroupName(i);
+  row.path = state.CgroupPath(i);
+  row.is_implicit = cgroup.is_implicit;
+  row.is_dying = cgroup.is_dying;
+  row.has_priority = cgroup.has_priority;
+  row.priority = state.EffectivePriority(i);
+  row.children = cgroup.children;
+  row.live_children = cgroup.live_children;
+  row.live_items = cgroup.live_items;
+  return row;
+}
+
+PoolRow LookAtPool(const State& state, Index i, int64_t time_us) {
+  const PoolRecord& pool = state.pools[i];
+  PoolRow row;
+  row.cgroup = state.cgroups[pool.cgroup].id;
+  row.region = state.regions[pool.region].id;
+  row.usage = pool.counter.usage.value();
+  row.own = pool.own.value();
+  row.peak = pool.counter.peak.value();
+  row.min = pool.counter.min.value();
+  row.low = pool.counter.low.value();
+  row.max = pool.counter.max.value();
+  row.is_observed = pool.is_observed;
+  row.etag = pool.limits_sequence;
+  row.refusals = pool.refusals;
+  row.would_refuse = pool.would_refuse;
+  row.byte_microseconds = state.ByteMicroseconds(i, time_us);
+  return row;
+}
+
+ChargeRow LookAtCharge(const State& state, Index i) {
+  const ChargeRecord& charge = state.charges[i];
+  ChargeRow row;
+  row.id = std::string(charge.id.view());
+  for (Index n = charge.first_item; n != kNone; n = state.items[n].next_in_charge) {
+    const PoolRecord& pool = state.pools[state.items[n].pool];
+    Item item;
+    item.cgroup = state.CgroupName(pool.cgroup);
+    item.region = state.RegionName(pool.region);
+    item.bytes = state.items[n].bytes.value();
+    row.items.push_back(std::move(item));
+  }
+  row.is_partial = charge.is_partial;
+  row.has_priority = charge.has_priority;
+  row.priority = charge.priority;
+  row.is_preemptible = charge.is_preemptible;
+  row.created_at_us = charge.created_at_us;
+  row.granted_at_us = charge.granted_at_us;
+  row.granted_sequence = charge.granted_sequence;
+  row.owner = std::string(DecodeChargeDetails(charge.details.view()).owner_name);
+  return row;
+}
+
+}  // namespace
+
+View LookAt(const State& state, int64_t time_us) {
+  View view;
+  for (Index i = state.scalars.first_region; i != kNone; i = state.regions[i].next) {
+    view.regions.push_back(LookAtRegion(state, i));
+  }
+  for (Index i = 0; i < state.cgroups.size(); ++i) {
+    if (state.cgroups[i].is_used) view.cgroups.push_back(LookAtCgroup(state, i));
+  }
+  for (Index i = 0; i < state.pools.size(); ++i) {
+    if (state.pools[i].cgroup == kNone) continue;
+    const PoolRow row = LookAtPool(state, i, time_us);
+    if (!row.is_default()) view.pools.push_back(row);
+  }
+  for (Index i = 0; i < state.charges.size(); ++i) {
+    if (!state.charges[i].id.empty()) view.charges.push_back(LookAtCharge(state, i));
+  }
+  for (Index i = 0; i < state.tombstones.size(); ++i) {
+    const Blob& id = state.tombstones[i].id;
+    if (!id.empty()) view.spent_ids.emplace_back(id.view());
+  }
+  std::sort(view.cgroups.begin(), view.cgroups.end(),
+            [](const CgroupRow& a, const CgroupRow& b) { return a.id < b.id; });
+  std::sort(view.pools.begin(), view.pools.end(), [](const PoolRow& a, const PoolRow& b) {
+    return std::tie(a.cgroup, a.region) < std::tie(b.cgroup, b.region);
+  });
+  std::sort(view.charges.begin(), view.charges.end(),
+            [](const ChargeRow& a, const ChargeRow& b) { return a.id < b.id; });
+  std::sort(view.spent_ids.begin(), view.spent_ids.end());
+  view.sequence = state.scalars.sequence;
+  view.ids_covered_since_us = state.scalars.ids_covered_since_us;
+  return view;
+}
+
+}  // namespace model
+}  // namespace dmem

@@ -1,0 +1,416 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/model/model.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace dmem {
+namespace model {
+
+std::string IdsText(const std::vector<uint64_t>& ids) { return absl::StrJoin(ids, ", "); }
+
+Model::Model() {
+  s_.cgroups[kRoot].path = "/";
+  view_ = Look();
+}
+
+std::string Model::Apply(const Command& command) {
+  for (auto& [key, pool] : s_.pools) {
+    const auto usage = usage_.find(key);
+    if (usage == usage_.end()) continue;
+    pool.byte_microseconds += usage->second * static_cast<Amount>(command.time_us - time_us_);
+  }
+  time_us_ = command.time_us;
+
+  const State before = s_;
+  refused_by_.reset();
+  has_spent_ = false;
+  std::string answer = Dispatch(command);
+  if (!absl::StartsWith(answer, "OK")) {
+    s_ = before;
+    // The one trace of a refusal.
+    if (refused_by_.has_value() && command.mode != ChargeMode::kCheckOnly) {
+      ++s_.pools[*refused_by_].refusals;
+    }
+  }
+  usage_ = UsageNow();
+  for (const auto& [key, usage] : usage_) {
+    Pool& pool = s_.pools[key];
+    pool.peak = std::max(pool.peak, usage);
+  }
+  MakePools();
+  View after = Look();
+  const bool is_configured = command.kind == Kind::kConfigure && answer == "OK changed";
+  if (is_configured || has_spent_ || !Difference(view_, after, /*with_time=*/false).empty()) {
+    ++s_.sequence;
+    DropSpent(command.time_us);
+    after = Look();
+  }
+  view_ = std::move(after);
+  return answer;
+}
+
+std::string Model::Dispatch(const Command& c) {
+  switch (c.kind) {
+    case Kind::kRegister:
+      return Register(c);
+    case Kind::kUnregister:
+      return Unregister(c);
+    case Kind::kCordon:
+      return Cordon(c);
+    case Kind::kRegisterGroup:
+      return RegisterGroup(c);
+    case Kind::kUnregisterGroup:
+      return UnregisterGroup(c);
+    case Kind::kCharge:
+      return Charge(c);
+    case Kind::kUncharge:
+      return Uncharge(c);
+    case Kind::kResize:
+      return Resize(c);
+    case Kind::kSetLimits:
+      return SetLimits(c);
+    case Kind::kCreateCgroup:
+      return CreateCgroup(c);
+    case Kind::kDeleteCgroup:
+      return DeleteCgroup(c);
+    case Kind::kConfigure:
+      break;
+  }
+  const Bounds& a = s_.bounds;
+  const Bounds& b = c.bounds;
+  const bool same = a.implicit_cgroups == b.implicit_cgroups &&
+                    a.tombstone_window_us == b.tombstone_window_us &&
+                    a.tombstones_max == b.tombstones_max && a.regions_max == b.regions_max &&
+                    a.cgroups_max == b.cgroups_max && a.charges_max == b.charges_max &&
+                    a.items_max == b.items_max;
+  s_.bounds = c.bounds;
+  return same ? "OK same" : "OK changed";
+}
+
+Model::Region* Model::FindRegion(const std::string& name) {
+  for (Region& region : s_.regions) {
+    if (RegionName(region) == name) return &region;
+  }
+  return nullptr;
+}
+const Model::Region* Model::FindRegion(const std::string& name) const {
+  return const_cast<Model*>(this)->FindRegion(name);
+}
+Model::Region* Model::RegionOf(uint64_t id) {
+  for (Region& region : s_.regions) {
+    if (region.id == id) return &region;
+  }
+  return nullptr;
+}
+const Model::Region* Model::RegionOf(uint64_t id) const {
+  return const_cast<Model*>(this)->RegionOf(id);
+}
+
+const Model::Cgroup* Model::FindCgroup(const std::string& name) const {
+  for (const auto& [id, cgroup] : s_.cgroups) {
+    if (CgroupName(id) == name) return &cgroup;
+  }
+  return nullptr;
+}
+
+std::string Model::CheckCgroup(const std::string& path) const {
+  const Cgroup* cgroup = FindCgroup(path);
+  if (cgroup != nullptr && cgroup->is_dying) return "FAILED_PRECONDITION CGROUP_DYING";
+  if (cgroup != nullptr) return "";
+  if (path[0] == '@' || s_.bounds.implicit_cgroups == 2) return "NOT_FOUND CGROUP_NOT_FOUND";
+  if (s_.bounds.implicit_cgroups == 0) return "";
+  // Some ancestor, "/" aside, must be explicit.
+  for (size_t slash = path.rfind('/'); slash > 0; slash = path.rfind('/', slash - 1)) {
+    const Cgroup* ancestor = FindCgroup(path.substr(0, slash));
+    if (ancestor != nullptr && !ancestor->is_implicit) return "";
+  }
+  return "NOT_FOUND CGROUP_NOT_FOUND";
+}
+
+size_t Model::MissingOn(const std::string& path) const {
+  if (FindCgroup(path) != nullptr) return 0;
+  const size_t slash = path.rfind('/');
+  return 1 + (slash == 0 ? 0 : MissingOn(path.substr(0, slash)));
+}
+
+uint64_t Model::EnsureCgroup(const std::string& path) {
+  if (const Cgroup* cgroup = FindCgroup(path)) return cgroup->id;
+  const size_t slash = path.rfind('/');
+  Cgroup made;
+  made.parent = slash == 0 ? kRoot : EnsureCgroup(path.substr(0, slash));
+  made.id = s_.next_cgroup++;
+  made.path = path;
+  made.is_implicit = true;
+  s_.cgroups[made.id] = made;
+  return made.id;
+}
+
+std::string Model::RegionName(const Region& region) const {
+  return region.is_gone ? absl::StrCat(region.name, "@", region.id) : region.name;
+}
+
+std::string Model::CgroupName(uint64_t id) const {
+  const Cgroup& cgroup = s_.cgroups.at(id);
+  return cgroup.is_dying ? absl::StrCat("@", id) : cgroup.path;
+}
+
+std::vector<uint64_t> Model::RegionChain(uint64_t region) const {
+  std::vector<uint64_t> chain;
+  for (; region != 0; region = RegionOf(region)->parent) chain.push_back(region);
+  return chain;
+}
+
+std::vector<uint64_t> Model::CgroupChain(uint64_t cgroup) const {
+  std::vector<uint64_t> chain = {cgroup};
+  while (chain.back() != kRoot) chain.push_back(s_.cgroups.at(chain.back()).parent);
+  return chain;
+}
+
+std::vector<Model::Key> Model::Counters(uint64_t cgroup, uint64_t region) const {
+  std::vector<Key> counters;
+  for (const uint64_t r : RegionChain(region)) {
+    for (const uint64_t c : CgroupChain(cgroup)) counters.emplace_back(c, r);
+  }
+  return counters;
+}
+
+Model::Usage Model::UsageNow() const {
+  Usage usage;
+  for (const auto& [id, charge] : s_.charges) {
+    for (const ChargedItem& item : charge.items) {
+      for (const Key& counter : Counters(item.cgroup, item.region)) usage[counter] += item.bytes;
+    }
+  }
+  return usage;
+}
+
+void Model::MakePools() {
+  for (const Region& region : s_.regions) s_.pools[{kRoot, region.id}];
+  std::vector<Key> keys;
+  for (const auto& entry : s_.pools) keys.push_back(entry.first);
+  for (const Key& key : keys) {
+    for (const Key& above : Counters(key.first, key.second)) s_.pools[above];
+  }
+}
+
+uint64_t Model::LimitOf(Key counter) const {
+  if (counter.first == kRoot) {
+    const Region& region = *RegionOf(counter.second);
+    if (region.is_group) return kUnlimitedBytes;
+    return region.grantable.value_or(region.capacity - region.reserved);
+  }
+  const auto pool = s_.pools.find(counter);
+  return pool == s_.pools.end() ? kUnlimitedBytes : pool->second.max;
+}
+
+void Model::RemoveCgroup(uint64_t id) {
+  for (auto pool = s_.pools.begin(); pool != s_.pools.end();) {
+    pool = pool->first.first == id ? s_.pools.erase(pool) : std::next(pool);
+  }
+  s_.cgroups.erase(id);
+}
+
+void Model::RemoveRegion(uint64_t id) {
+  for (auto pool = s_.pools.begin(); pool != s_.pools.end();) {
+    pool = pool->first.second == id ? s_.pools.erase(pool) : std::next(pool);
+  }
+  s_.regions.erase(std::find_if(s_.regions.begin(), s_.regions.end(),
+                                [id](const Region& region) { return region.id == id; }));
+}
+
+std::vector<uint64_t> Model::Collect() {
+  for (size_t i = 0; i < s_.regions.size();) {
+    const Region& region = s_.regions[i];
+    if (region.is_gone && !HasItems(region.id)) {
+      RemoveRegion(region.id);
+    } else {
+      ++i;
+    }
+  }
+  std::vector<uint64_t> dying;
+  while (true) {
+    std::map<uint64_t, bool> kept;
+    for (const auto& [id, cgroup] : s_.cgroups) {
+      kept[cgroup.parent] = true;
+      if (!cgroup.is_implicit && !cgroup.is_dying) kept[id] = true;
+    }
+    for (const auto& [id, charge] : s_.charges) {
+      for (const ChargedItem& item : charge.items) kept[item.cgroup] = true;
+    }
+    for (const auto& [key, pool] : s_.pools) {
+      if (pool.has_limits()) kept[key.first] = true;
+    }
+    const auto gone = std::find_if(s_.cgroups.begin(), s_.cgroups.end(),
+                                   [&](const auto& entry) { return !kept[entry.first]; });
+    if (gone == s_.cgroups.end()) break;
+    if (gone->second.is_dying) dying.push_back(gone->first);
+    RemoveCgroup(gone->first);
+  }
+  std::sort(dying.begin(), dying.end());
+  return dying;
+}
+
+bool Model::IsBelow(uint64_t cgroup, uint64_t ancestor) const {
+  const std::vector<uint64_t> chain = CgroupChain(cgroup);
+  return std::find(chain.begin() + 1, chain.end(), ancestor) != chain.end();
+}
+
+Model::Protection Model::Protect(uint64_t cgroup, uint64_t region, uint64_t limit) const {
+  if (cgroup == limit) return {};
+  const auto pool_of = [&](uint64_t id) {
+    const auto pool = s_.pools.find({id, region});
+    return pool == s_.pools.end() ? Pool() : pool->second;
+  };
+  const auto usage_of = [&](uint64_t id) {
+    const auto usage = usage_.find({id, region});
+    return usage == usage_.end() ? Amount{0} : usage->second;
+  };
+  const uint64_t parent = s_.cgroups.at(cgroup).parent;
+  const Pool own = pool_of(cgroup);
+  if (parent == limit) return {own.min, own.low};
+  const Protection above = Protect(parent, region, limit);
+  const Amount usage = usage_of(cgroup), parent_usage = usage_of(parent);
+  const auto share = [&](Amount effective, uint64_t Pool::*setting) -> uint64_t {
+    Amount claims = 0;
+    for (const auto& [id, sibling] : s_.cgroups) {
+      if (id == kRoot || sibling.parent != parent) continue;
+      claims += std::min<Amount>(usage_of(id), pool_of(id).*setting);
+    }
+    const Amount claim = std::min<Amount>(usage, own.*setting);
+    if (claims > effective) return static_cast<uint64_t>(claim * effective / claims);
+    Amount result = claim;
+    if (effective > claims && parent_usage > claims && usage > claim) {
+      result += (effective - claims) * (usage - claim) / (parent_usage - claims);
+    }
+    return static_cast<uint64_t>(result);
+  };
+  return {share(above.emin, &Pool::min), share(above.elow, &Pool::low)};
+}
+
+std::string Model::EvictValuable(uint64_t limit, uint64_t cgroup, uint64_t region,
+                                 bool ignore_low) const {
+  if (limit == cgroup || limit == kRoot) return "MAY_EVICT";
+  if (limit != kNobody && !IsBelow(cgroup, limit)) return "OUTSIDE";
+  const Protection protection = Protect(cgroup, region, limit == kNobody ? kRoot : limit);
+  const auto found = usage_.find({cgroup, region});
+  const Amount usage = found == usage_.end() ? 0 : found->second;
+  const std::string numbers = absl::StrCat(" emin=", protection.emin, " elow=", protection.elow);
+  if (usage <= protection.emin) return absl::StrCat("PROTECTED_BY_MIN", numbers);
+  if (ignore_low || usage > protection.elow) return absl::StrCat("MAY_EVICT", numbers);
+  return absl::StrCat("PROTECTED_BY_LOW", numbers);
+}
+
+int32_t Model::PriorityOf(uint64_t cgroup) const {
+  for (const uint64_t id : CgroupChain(cgroup)) {
+    if (s_.cgroups.at(id).priority.has_value()) return *s_.cgroups.at(id).priority;
+  }
+  return 0;
+}
+
+View Model::Look() const {
+  View view;
+  for (const Region& region : s_.regions) {
+    RegionRow row;
+    row.id = region.id;
+    row.name = RegionName(region);
+    row.parent = region.parent == 0 ? "" : RegionName(*RegionOf(region.parent));
+    row.node = region.node;
+    row.is_group = region.is_group;
+    row.is_gone = region.is_gone;
+    row.is_cordoned = region.is_cordoned;
+    row.grantable_is_explicit = region.grantable.has_value();
+    row.capacity = region.capacity;
+    row.reserved = region.reserved;
+    row.grantable = LimitOf({kRoot, region.id});
+    row.incarnation = region.incarnation;
+    for (const auto& [id, charge] : s_.charges) {
+      for (const ChargedItem& item : charge.items) {
+        const std::vector<uint64_t> chain = RegionChain(item.region);
+        row.live_items += std::count(chain.begin(), chain.end(), region.id);
+      }
+    }
+    for (const Region& other : s_.regions) row.members += other.parent == region.id;
+    view.regions.push_back(std::move(row));
+  }
+  for (const auto& [id, cgroup] : s_.cgroups) {
+    CgroupRow row;
+    row.id = id;
+    row.parent = cgroup.parent;
+    row.name = CgroupName(id);
+    row.path = cgroup.path;
+    row.is_implicit = cgroup.is_implicit;
+    row.is_dying = cgroup.is_dying;
+    row.has_priority = cgroup.priority.has_value();
+    row.priority = PriorityOf(id);
+    for (const auto& [other_id, other] : s_.cgroups) {
+      if (other_id == kRoot || other.parent != id) continue;
+      ++row.children;
+      if (!other.is_dying) ++row.live_children;
+    }
+    for (const auto& [charge_id, charge] : s_.charges) {
+      for (const ChargedItem& item : charge.items) row.live_items += item.cgroup == id;
+    }
+    view.cgroups.push_back(std::move(row));
+  }
+  LookAtCharges(&view);
+  view.sequence = s_.sequence;
+  view.ids_covered_since_us = s_.ids_covered_since_us;
+  return view;
+}
+
+void Model::LookAtCharges(View* view) const {
+  std::map<Key, uint64_t> own;
+  for (const auto& [id, charge] : s_.charges) {
+    ChargeRow row;
+    row.id = id;
+    for (const ChargedItem& item : charge.items) {
+      Item named;
+      named.cgroup = CgroupName(item.cgroup);
+      named.region = RegionName(*RegionOf(item.region));
+      named.bytes = item.bytes;
+      row.items.push_back(named);
+      for (const uint64_t region : RegionChain(item.region)) {
+        own[{item.cgroup, region}] += item.bytes;
+      }
+    }
+    row.is_partial = charge.is_partial;
+    row.has_priority = charge.priority.has_value();
+    row.priority = charge.priority.value_or(0);
+    row.is_preemptible = charge.is_preemptible;
+    row.created_at_us = charge.created_at_us;
+    row.granted_at_us = charge.granted_at_us;
+    row.granted_sequence = charge.granted_sequence;
+    row.owner = charge.owner;
+    view->charges.push_back(std::move(row));
+  }
+  const Usage usage = UsageNow();
+  for (const auto& [key, pool] : s_.pools) {
+    PoolRow row;
+    row.cgroup = key.first;
+    row.region = key.second;
+    const auto used = usage.find(key);
+    if (used != usage.end()) row.usage = static_cast<uint64_t>(used->second);
+    row.own = own[key];
+    row.peak = static_cast<uint64_t>(pool.peak);
+    row.min = pool.min;
+    row.low = pool.low;
+    row.max = key.first == kRoot ? LimitOf(key) : pool.max;
+    row.is_observed = pool.is_observed;
+    row.etag = pool.etag;
+    row.refusals = pool.refusals;
+    row.would_refuse = pool.would_refuse;
+    row.byte_microseconds = pool.byte_microseconds;
+    if (!row.is_default()) view->pools.push_back(row);
+  }
+  for (const Spent& spent : s_.spent) view->spent_ids.push_back(spent.id);
+  std::sort(view->spent_ids.begin(), view->spent_ids.end());
+}
+
+}  // namespace model
+}  // namespace dmem

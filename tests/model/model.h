@@ -1,0 +1,184 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Model: what dmemd must answer, as simply as it can be said.
+
+#ifndef TESTS_MODEL_MODEL_H_
+#define TESTS_MODEL_MODEL_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/types/optional.h"
+#include "tests/model/command.h"
+
+namespace dmem {
+namespace model {
+
+// A naive reading of the rules R1-R12: a list of charges, from which everything is recomputed from
+// scratch in 128 bits whenever it is needed. Fast at nothing; shares no code with core. Only what
+// cannot be recomputed is kept: peaks, counts of refusals, byte-seconds, ids.
+//
+// Thread-compatible.
+class Model {
+ public:
+  struct Protection {
+    uint64_t emin = 0, elow = 0;
+  };
+  static constexpr uint64_t kRoot = 0;  // Id of "/".
+  static constexpr uint64_t kNobody = UINT64_MAX;
+
+  Model();
+
+  // Applies the command and returns the answer in words: "OK …" or "CODE REASON …".
+  std::string Apply(const Command& command);
+  // As of the last command.
+  const View& view() const { return view_; }
+
+  // Effective protection relative to a cgroup (rule R8), and the kernel's question (rule R9;
+  // `limit` kNobody: the device is full). By ids; `cgroup` at or below `limit` for Protect.
+  Protection Protect(uint64_t cgroup, uint64_t region, uint64_t limit) const;
+  std::string EvictValuable(uint64_t limit, uint64_t cgroup, uint64_t region,
+                            bool ignore_low) const;
+  bool IsBelow(uint64_t cgroup, uint64_t ancestor) const;
+
+ private:
+  using Key = std::pair<uint64_t, uint64_t>;  // Cgroup, region.
+  using Amount = unsigned __int128;
+  using Usage = std::map<Key, Amount>;
+
+  struct Region {
+    uint64_t id = 0;
+    std::string name, node;
+    bool is_group = false, is_gone = false, is_cordoned = false;
+    uint64_t capacity = 0, reserved = 0, incarnation = 0;
+    absl::optional<uint64_t> grantable;
+    uint64_t parent = 0;  // 0: none.
+  };
+  struct Cgroup {
+    uint64_t id = 0, parent = 0;
+    std::string path;
+    bool is_implicit = false, is_dying = false;
+    absl::optional<int32_t> priority;
+  };
+  struct ChargedItem {
+    uint64_t cgroup = 0, region = 0, bytes = 0;
+  };
+  struct LiveCharge {
+    std::string request;  // As first sent.
+    std::vector<ChargedItem> items;
+    bool is_partial = false, is_preemptible = false;
+    absl::optional<int32_t> priority;
+    int64_t created_at_us = 0, granted_at_us = 0;
+    uint64_t granted_sequence = 0;
+    std::string owner;
+  };
+  struct Spent {
+    std::string id;
+    int64_t covers_until_us = 0;
+    bool is_skewed = false;
+  };
+  // What is kept of a pool.
+  struct Pool {
+    uint64_t min = 0, low = 0, max = kUnlimitedBytes;
+    bool is_observed = false;
+    uint64_t etag = 0, refusals = 0, would_refuse = 0;
+    Amount peak = 0, byte_microseconds = 0;
+    bool has_limits() const { return min > 0 || low > 0 || max != kUnlimitedBytes || is_observed; }
+  };
+  struct State {
+    Bounds bounds;
+    std::vector<Region> regions;  // In order of registration.
+    std::map<uint64_t, Cgroup> cgroups;
+    std::map<Key, Pool> pools;
+    std::map<std::string, LiveCharge> charges;
+    std::vector<Spent> spent;  // In order of their release.
+    uint64_t next_region = 1, next_cgroup = 1, sequence = 0;
+    int64_t ids_covered_since_us = 0;
+  };
+  // Something to charge, or to grow by.
+  struct Ask {
+    size_t index = 0;
+    uint64_t cgroup = 0, region = 0, bytes = 0;
+    std::string cgroup_name, region_name;  // As given.
+  };
+
+  // ---- model_objects.cc ----
+  std::string Register(const Command& c);
+  std::string Unregister(const Command& c);
+  std::string Cordon(const Command& c);
+  std::string RegisterGroup(const Command& c);
+  std::string UnregisterGroup(const Command& c);
+  std::string SetLimits(const Command& c);
+  std::string CreateCgroup(const Command& c);
+  std::string DeleteCgroup(const Command& c);
+  std::string DropItems(uint64_t region, int64_t time_us);
+  bool HasItems(uint64_t region) const;
+  // Groups from `group` up (0: none), and the longest way down from it.
+  size_t GroupsUp(uint64_t group) const;
+  size_t GroupsDown(uint64_t group) const;
+
+  // ---- model_charges.cc ----
+  std::string Charge(const Command& c);
+  std::string Uncharge(const Command& c);
+  std::string Resize(const Command& c);
+  // The error of a charge item, or "".
+  std::string CheckItem(const Item& item) const;
+  // Why the asks are refused, or "": then the texts of those under OBSERVE are in *would_refuse.
+  // `shrunk` is the usage with which the walk begins.
+  std::string Walk(const std::vector<Ask>& asks, const Usage& shrunk, ChargeMode mode,
+                   std::string* would_refuse);
+  Refusal Explain(const std::vector<Ask>& asks, size_t which, Key counter,
+                  const Usage& shrunk) const;
+  void Spend(const std::string& id, absl::optional<int64_t> created_at_us, int64_t time_us);
+  void DropOldestSpent();
+  void DropSpent(int64_t time_us);
+
+  // ---- model.cc ----
+  std::string Dispatch(const Command& c);
+  Region* FindRegion(const std::string& name);
+  const Region* FindRegion(const std::string& name) const;
+  Region* RegionOf(uint64_t id);
+  const Region* RegionOf(uint64_t id) const;
+  const Cgroup* FindCgroup(const std::string& name) const;
+  // The error of naming `path` in a charge or limit, or "".
+  std::string CheckCgroup(const std::string& path) const;
+  // Cgroups that are missing on the way down to it.
+  size_t MissingOn(const std::string& path) const;
+  // The cgroup of that path, made with its ancestors if it is not there.
+  uint64_t EnsureCgroup(const std::string& path);
+  std::string RegionName(const Region& region) const;
+  std::string CgroupName(uint64_t id) const;
+  std::vector<uint64_t> RegionChain(uint64_t region) const;  // Itself, then its groups upwards.
+  std::vector<uint64_t> CgroupChain(uint64_t cgroup) const;  // Itself, then up to "/".
+  std::vector<Key> Counters(uint64_t cgroup, uint64_t region) const;  // In order of the walk.
+  Usage UsageNow() const;
+  // Removes the cgroups and regions that nothing keeps; returns the ids of dying ones, ascending.
+  std::vector<uint64_t> Collect();
+  void RemoveCgroup(uint64_t id);
+  void RemoveRegion(uint64_t id);
+  // Makes the pools that there must be: of "/", and those above another.
+  void MakePools();
+  uint64_t LimitOf(Key counter) const;
+  int32_t PriorityOf(uint64_t cgroup) const;
+  View Look() const;
+  void LookAtCharges(View* view) const;
+
+  State s_;
+  Usage usage_;  // As of the last command.
+  int64_t time_us_ = 0;
+  absl::optional<Key> refused_by_;  // The counter that refused the present command.
+  bool has_spent_ = false;          // By the present command; always a change.
+  View view_;
+};
+
+// Joins with ", ".
+std::string IdsText(const std::vector<uint64_t>& ids);
+
+}  // namespace model
+}  // namespace dmem
+
+#endif  // TESTS_MODEL_MODEL_H_
