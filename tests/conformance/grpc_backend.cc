@@ -5,9 +5,9 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <chrono>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "google/rpc/error_details.pb.h"
@@ -51,8 +51,9 @@ PoolNumbers Numbers(const v1::Pool& pool) {
 // Thread-compatible.
 class GrpcBackend : public Backend {
  public:
-  explicit GrpcBackend(const std::string& address)
-      : stub_(v1::QuotaService::NewStub(
+  GrpcBackend(const std::string& address, absl::Duration patience)
+      : patience_(patience),
+        stub_(v1::QuotaService::NewStub(
             grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {}
 
   Reply<Nothing> Register(const std::string& region, uint64_t capacity) override {
@@ -254,7 +255,7 @@ class GrpcBackend : public Backend {
     grpc::ClientContext context;
     // Until the server is up; a call that it has taken is answered at once.
     context.set_wait_for_ready(true);
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    context.set_deadline(absl::ToChronoTime(absl::Now() + patience_));
     const grpc::Status status = (stub_.get()->*method)(&context, request, response);
     if (!status.ok()) return FailureOf(status);
     return Nothing();
@@ -274,13 +275,14 @@ class GrpcBackend : public Backend {
     }
   }
 
+  const absl::Duration patience_;
   std::unique_ptr<Stub> stub_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> NewGrpcBackend(const std::string& address) {
-  return std::make_unique<GrpcBackend>(address);
+std::unique_ptr<Backend> NewGrpcBackend(const std::string& address, absl::Duration patience) {
+  return std::make_unique<GrpcBackend>(address, patience);
 }
 
 }  // namespace conformance

@@ -9,14 +9,16 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
 #include "tests/conformance/backend.h"
 
 namespace dmem {
 namespace conformance {
 
 // A backend that calls the dmemd at `address`, "HOST:PORT", without TLS. Nothing is sent before the
-// first call; a dmemd that does not answer within ten seconds is a failure with an empty reason.
-std::unique_ptr<Backend> NewGrpcBackend(const std::string& address);
+// first call; a dmemd that does not answer within `patience` is a failure with an empty reason.
+std::unique_ptr<Backend> NewGrpcBackend(const std::string& address,
+                                        absl::Duration patience = absl::Seconds(10));
 
 }  // namespace conformance
 }  // namespace dmem
