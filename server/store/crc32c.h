@@ -14,7 +14,11 @@ namespace dmem::server {
 // Uses the processor's instruction where there is one. Thread safe.
 uint32_t Crc32c(absl::string_view data, uint32_t crc = 0);
 
-// The same without the instruction, for processors that lack it and for comparison.
+// As LevelDB and RocksDB store it: rotated and offset, because a CRC over data with its own CRC in
+// it is a bad one.
+inline uint32_t MaskedCrc32c(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
+
+// As Crc32c, without the instruction: for processors that lack it, and for comparison.
 uint32_t Crc32cPortable(absl::string_view data, uint32_t crc = 0);
 
 }  // namespace dmem::server

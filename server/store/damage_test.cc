@@ -129,7 +129,10 @@ class DamageTest : public ::testing::Test {
       const absl::Status status = workload.Run(store, life < 2 ? 30 : 12, /*checkpoint_every=*/8);
       EXPECT_TRUE(status.ok()) << status;
     }
-    sample.files = ReadTree(directory_);
+    for (auto& [name, contents] : ReadTree(directory_)) {
+      // RocksDB's notes of what happened, many and large: one of them is enough.
+      if (!absl::StrContains(name, "LOG.old")) sample.files[name] = contents;
+    }
     if (clean) {
       sample.high_water = sample.known.sequence;
     } else {

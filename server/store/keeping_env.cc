@@ -7,8 +7,10 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
+#include "server/store/table_check.h"
 
 namespace dmem::server {
 namespace {
@@ -95,6 +97,25 @@ class KeepingFileSystem : public rocksdb::FileSystemWrapper {
                               std::unique_ptr<FSWritableFile>* result,
                               IODebugContext* dbg) override {
     return Wrapped(target()->ReopenWritableFile(name, options, result, dbg), result);
+  }
+  IOStatus NewRandomAccessFile(const std::string& name, const FileOptions& options,
+                               std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
+                               IODebugContext* dbg) override {
+    IOStatus status = target()->NewRandomAccessFile(name, options, result, dbg);
+    if (!status.ok() || !absl::EndsWith(name, ".sst")) return status;
+    uint64_t size = 0;
+    status = target()->GetFileSize(name, options.io_options, &size, dbg);
+    if (!status.ok()) return status;
+    const absl::Status table = CheckTableProperties(size, [&](uint64_t offset, size_t length) {
+      std::string scratch(length, '\0');
+      Slice read;
+      const IOStatus outcome =
+          (*result)->Read(offset, length, options.io_options, &read, scratch.data(), dbg);
+      return outcome.ok() ? read.ToString() : std::string();
+    });
+    if (table.ok()) return status;
+    result->reset();
+    return IOStatus::Corruption(std::string(table.message()), name);
   }
   IOStatus NewDirectory(const std::string& name, const IOOptions& options,
                         std::unique_ptr<FSDirectory>* result, IODebugContext* dbg) override {

@@ -12,11 +12,15 @@ class Env;
 
 namespace dmem::server {
 
-// An Env on another that deletes no file any more once a write, sync or rename has failed.
+// An Env on another that makes up for two things in RocksDB 7.8.
 //
-// After a failed sync nobody knows what is on disk: a MANIFEST may hold a change that RocksDB takes
-// for not made. RocksDB 7.8 then deletes the file that the change added, and the next start refuses
-// a database with a file missing. What was kept for nothing goes at the next start.
+// It deletes no file any more once a write, sync or rename has failed. After a failed sync nobody
+// knows what is on disk: a MANIFEST may hold a change that RocksDB takes for not made. RocksDB then
+// deletes the file that the change added, and the next start refuses a database with a file
+// missing. What was kept for nothing goes at the next start.
+//
+// And it opens no table whose properties do not match their checksum (table_check.h): the error
+// then names the file.
 //
 // `target` is not owned and must outlive the result. Thread safe.
 std::unique_ptr<rocksdb::Env> NewKeepingEnv(rocksdb::Env* target);

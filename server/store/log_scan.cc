@@ -22,11 +22,6 @@ struct Fragment {
   size_t end;
 };
 
-uint32_t Unmask(uint32_t masked) {
-  const uint32_t rotated = masked - 0xa282ead8u;
-  return (rotated >> 17) | (rotated << 15);
-}
-
 uint8_t ByteAt(absl::string_view s, size_t i) { return static_cast<uint8_t>(s[i]); }
 
 // The whole, intact fragment at `offset`, if there is one.
@@ -40,7 +35,7 @@ std::optional<Fragment> FragmentAt(absl::string_view contents, size_t offset) {
   if (end > block_end) return std::nullopt;
   uint32_t stored = 0;
   for (int i = 3; i >= 0; --i) stored = stored << 8 | ByteAt(contents, offset + i);
-  if (Crc32c(contents.substr(offset + 6, 1 + length)) != Unmask(stored)) return std::nullopt;
+  if (MaskedCrc32c(Crc32c(contents.substr(offset + 6, 1 + length))) != stored) return std::nullopt;
   return Fragment{static_cast<FragmentType>(type), end};
 }
 

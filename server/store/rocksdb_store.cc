@@ -18,6 +18,7 @@
 #include "server/store/encoding.h"
 #include "server/store/env_files.h"
 #include "server/store/keeping_env.h"
+#include "server/store/rocksdb_contents.h"
 #include "server/store/rocksdb_database.h"
 
 namespace dmem::server {
@@ -25,14 +26,7 @@ namespace {
 
 using rocksdb::Slice;
 
-constexpr char kEpochKey[] = "epoch";
-// In `state`: the checkpoint's own entry sorts before every object, so it is read first.
-constexpr absl::string_view kCheckpointKey("\0", 1);
-constexpr char kObjectPrefix = '\1';
-constexpr absl::string_view kAfterObjects = "\2";
-
 Slice ToSlice(absl::string_view s) { return Slice(s.data(), s.size()); }
-absl::string_view ToView(const Slice& s) { return absl::string_view(s.data(), s.size()); }
 
 DatabaseOptions DatabaseOptionsOf(const StoreOptions& options, const std::string& directory,
                                   rocksdb::Env* env) {
@@ -42,111 +36,6 @@ DatabaseOptions DatabaseOptionsOf(const StoreOptions& options, const std::string
   result.block_cache_bytes = options.block_cache_bytes;
   result.env = env;
   return result;
-}
-
-rocksdb::ReadOptions SequentialRead() {
-  rocksdb::ReadOptions options;
-  options.verify_checksums = true;
-  options.fill_cache = false;
-  options.readahead_size = 2 << 20;
-  return options;
-}
-
-// The key and value of the newest record, or of the newest not after `sequence`.
-struct LastRecord {
-  uint64_t first_sequence = 0;
-  uint64_t last_sequence = 0;
-};
-
-// Zeros if the log is empty.
-absl::StatusOr<LastRecord> ReadLastRecord(const RocksDbDatabase& database) {
-  const std::unique_ptr<rocksdb::Iterator> it(
-      database.db()->NewIterator(rocksdb::ReadOptions(), database.log()));
-  it->SeekToLast();
-  if (!it->status().ok()) return FromRocksDb(it->status(), "cannot read the end of the log");
-  if (!it->Valid()) return LastRecord();
-  const std::optional<uint64_t> first = DecodeLogKey(ToView(it->key()));
-  const auto decoded = first.has_value() ? DecodeRecord(*first, ToView(it->value())) : std::nullopt;
-  if (!decoded.has_value()) {
-    return absl::DataLossError(absl::StrCat("the last record of the log, at sequence ",
-                                            first.value_or(0), ", does not match its checksum"));
-  }
-  return LastRecord{decoded->range.first, decoded->range.last};
-}
-
-absl::StatusOr<uint64_t> ReadEpoch(const RocksDbDatabase& database) {
-  std::string value;
-  const rocksdb::Status read =
-      database.db()->Get(rocksdb::ReadOptions(), database.meta(), kEpochKey, &value);
-  if (read.IsNotFound()) return 0;
-  if (!read.ok()) return FromRocksDb(read, "cannot read the epoch");
-  const std::optional<uint64_t> epoch = DecodeFixed64(value);
-  if (!epoch.has_value()) return absl::DataLossError("the epoch is unreadable");
-  return *epoch;
-}
-
-struct CheckpointEntry {
-  uint64_t sequence = 0;
-  std::string summary;
-};
-
-absl::StatusOr<CheckpointEntry> ReadObjects(const RocksDbDatabase& database,
-                                            RecoveryVisitor& visitor) {
-  const std::unique_ptr<rocksdb::Iterator> it(
-      database.db()->NewIterator(SequentialRead(), database.state()));
-  it->SeekToFirst();
-  CheckpointEntry checkpoint;
-  if (it->Valid()) {
-    const absl::string_view value = ToView(it->value());
-    const std::optional<uint64_t> sequence = DecodeFixed64(value.substr(0, 8));
-    if (ToView(it->key()) != kCheckpointKey || !sequence.has_value()) {
-      return absl::DataLossError("the state does not begin with its checkpoint");
-    }
-    checkpoint.sequence = *sequence;
-    checkpoint.summary = std::string(value.substr(8));
-    for (it->Next(); it->Valid(); it->Next()) {
-      absl::string_view key = ToView(it->key());
-      if (key.empty() || key[0] != kObjectPrefix) {
-        return absl::DataLossError("the state has an entry that is not an object");
-      }
-      absl::Status status = visitor.OnObject(key.substr(1), ToView(it->value()));
-      if (!status.ok()) return status;
-    }
-  }
-  if (!it->status().ok()) return FromRocksDb(it->status(), "cannot read the state");
-  return checkpoint;
-}
-
-// Everything after `checkpoint_sequence`, without a gap up to `last_sequence`.
-absl::Status ReadRecords(const RocksDbDatabase& database, uint64_t checkpoint_sequence,
-                         uint64_t last_sequence, RecoveryVisitor& visitor) {
-  const std::unique_ptr<rocksdb::Iterator> it(
-      database.db()->NewIterator(SequentialRead(), database.log()));
-  uint64_t next = checkpoint_sequence + 1;
-  for (it->Seek(EncodeLogKey(next)); it->Valid(); it->Next()) {
-    const std::optional<uint64_t> first = DecodeLogKey(ToView(it->key()));
-    if (!first.has_value()) return absl::DataLossError("the log has a key that is no sequence");
-    if (*first != next) {
-      return absl::DataLossError(
-          absl::StrCat("the log has no sequence ", next, ": the next record begins at ", *first));
-    }
-    const auto decoded = DecodeRecord(*first, ToView(it->value()));
-    if (!decoded.has_value()) {
-      return absl::DataLossError(
-          absl::StrCat("the record at sequence ", next, " does not match its checksum"));
-    }
-    absl::Status status = visitor.OnRecord(decoded->range, decoded->record);
-    if (!status.ok()) return status;
-    next = decoded->range.last + 1;
-  }
-  if (!it->status().ok()) {
-    return FromRocksDb(it->status(), absl::StrCat("cannot read the log at sequence ", next));
-  }
-  if (next != last_sequence + 1) {
-    return absl::DataLossError(
-        absl::StrCat("the log has no sequence ", next, ", but later ones up to ", last_sequence));
-  }
-  return absl::OkStatus();
 }
 
 // One line of the file that makes a checkpoint; null `value` deletes.
@@ -278,17 +167,17 @@ absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
   absl::StatusOr<std::unique_ptr<RocksDbDatabase>> database =
       RocksDbDatabase::OpenForReading(database_options, /*up_to_damage=*/torn);
   if (!database.ok()) return explained(database.status());
-  const absl::StatusOr<LastRecord> last = ReadLastRecord(**database);
+  const absl::StatusOr<uint64_t> last = ReadLastSequence(**database);
   if (!last.ok()) return explained(last.status());
   if (logs->records_after) {
-    return data_loss(absl::StrCat("the log is damaged after sequence ", last->last_sequence,
+    return data_loss(absl::StrCat("the log is damaged after sequence ", *last,
                                   ", and records after the damage are intact, so it is not a "
                                   "write that a power cut interrupted"));
   }
   const HighWater& acknowledged = high_water_->value();
-  if (last->last_sequence < acknowledged.sequence) {
+  if (*last < acknowledged.sequence) {
     return data_loss(absl::StrCat(
-        "the log ends at sequence ", last->last_sequence, ", but sequence ", acknowledged.sequence,
+        "the log ends at sequence ", *last, ", but sequence ", acknowledged.sequence,
         " was acknowledged (", options_.data_dir, "/HIGH_WATER)",
         torn ? absl::StrCat("; ", logs->torn_file, " is damaged at byte ", logs->torn_at) : ""));
   }
@@ -296,30 +185,30 @@ absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
   if (!epoch.ok()) return explained(epoch.status());
   if (*epoch < acknowledged.epoch) {
     return data_loss(absl::StrCat("the database is of epoch ", *epoch, ", but epoch ",
-                                  acknowledged.epoch, " was opened after sequence ",
-                                  last->last_sequence, " (", options_.data_dir, "/HIGH_WATER)"));
+                                  acknowledged.epoch, " was opened after sequence ", *last, " (",
+                                  options_.data_dir, "/HIGH_WATER)"));
   }
 
   const absl::StatusOr<CheckpointEntry> checkpoint = ReadObjects(**database, visitor);
   if (!checkpoint.ok()) return explained(checkpoint.status());
-  if (last->last_sequence < checkpoint->sequence) {
-    return data_loss(absl::StrCat("the log ends at sequence ", last->last_sequence,
+  if (*last < checkpoint->sequence) {
+    return data_loss(absl::StrCat("the log ends at sequence ", *last,
                                   ", before the checkpoint at sequence ", checkpoint->sequence));
   }
   absl::Status status = visitor.OnCheckpoint(checkpoint->sequence, checkpoint->summary);
   if (!status.ok()) return status;
-  status = ReadRecords(**database, checkpoint->sequence, last->last_sequence, visitor);
+  status = ReadRecords(**database, checkpoint->sequence, *last, visitor);
   if (!status.ok()) return explained(status);
 
   epoch_ = *epoch;
   checkpoint_sequence_ = checkpoint->sequence;
   RecoveredLog read;
-  read.last_sequence = last->last_sequence;
+  read.last_sequence = *last;
   if (torn) {
     read.dropped_tail =
         absl::StrCat(logs->torn_file, ": ", logs->torn_bytes, " bytes from byte ", logs->torn_at,
-                     " on are not a whole record and were dropped: a write after sequence ",
-                     last->last_sequence, " that was interrupted before it was acknowledged");
+                     " on are not a whole record and were dropped: a write after sequence ", *last,
+                     " that was interrupted before it was acknowledged");
     database->reset();
     // The only repair. RocksDB's own way of tolerating such a tail leaves it in place and, cut off
     // between two of its steps, could show it later as damage with records after it.
@@ -339,12 +228,12 @@ absl::Status RocksDbStore::OpenEpoch(const RecoveredLog& read) {
       RocksDbDatabase::Open(DatabaseOptionsOf(options_, database_dir_, env_.get()));
   if (!database.ok()) return database.status();
   database_ = *std::move(database);
-  const absl::StatusOr<LastRecord> last = ReadLastRecord(*database_);
+  const absl::StatusOr<uint64_t> last = ReadLastSequence(*database_);
   if (!last.ok()) return last.status();
-  if (last->last_sequence != read.last_sequence) {
+  if (*last != read.last_sequence) {
     return absl::DataLossError(absl::StrCat("the log in ", database_dir_,
                                             " was read up to sequence ", read.last_sequence,
-                                            " and opened at ", last->last_sequence));
+                                            " and opened at ", *last));
   }
   last_sequence_.store(read.last_sequence);
 
