@@ -247,6 +247,12 @@ grpc::ServerUnaryReactor* QuotaService::GetServerInfo(Context* context,
   return ShortRead(Method::kGetServerInfo, context, request, response);
 }
 
+grpc::ServerUnaryReactor* QuotaService::EvictCandidates(Context* context,
+                                                        const v1::EvictCandidatesRequest* request,
+                                                        v1::EvictCandidatesResponse* response) {
+  return LongRead(Method::kEvictCandidates, context, request, response);
+}
+
 grpc::ServerUnaryReactor* QuotaService::ListPools(Context* context,
                                                   const v1::ListPoolsRequest* request,
                                                   v1::ListPoolsResponse* response) {

@@ -57,6 +57,8 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                         v1::DeleteCgroupResponse* response) override;
   Reactor* EvictValuable(Context* context, const v1::EvictValuableRequest* request,
                          v1::EvictValuableResponse* response) override;
+  Reactor* EvictCandidates(Context* context, const v1::EvictCandidatesRequest* request,
+                           v1::EvictCandidatesResponse* response) override;
   Reactor* GetPool(Context* context, const v1::GetPoolRequest* request,
                    v1::GetPoolResponse* response) override;
   Reactor* ListPools(Context* context, const v1::ListPoolsRequest* request,

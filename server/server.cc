@@ -8,7 +8,6 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <future>
 #include <utility>
 
@@ -28,7 +27,7 @@ namespace {
 constexpr char kServiceName[] = "dmem.v1.QuotaService";
 constexpr char kText[] = "text/plain; charset=utf-8";
 constexpr size_t kLongReadsMax = 256;
-constexpr std::chrono::seconds kDrainTime(30);
+constexpr absl::Duration kDrainTime = absl::Seconds(30);
 
 // Makes the state's settings those of the flags, if they differ.
 class ConfigureTask final : public WriterTask {
@@ -209,7 +208,7 @@ absl::Status Server::Shutdown() {
   SetHealth(false);
   // Calls under way are answered; the writer and the readers still run for them. Those that take
   // longer (none of ours waits for anything) are cut off.
-  if (grpc_ != nullptr) grpc_->Shutdown(std::chrono::system_clock::now() + kDrainTime);
+  if (grpc_ != nullptr) grpc_->Shutdown(absl::ToChronoTime(WallClockNow() + kDrainTime));
   http_ = nullptr;
   absl::Status status;
   if (checkpointer_ != nullptr && was_serving) status = checkpointer_->Stop();
