@@ -132,7 +132,7 @@ std::string FormatExactByteSize(uint64_t bytes) {
 
 std::string FormatByteSizeAndBytes(uint64_t bytes) {
   if (bytes >= kUnlimitedBytes || bytes == 0) return FormatByteSize(bytes);
-  if (bytes < 1024) return absl::StrCat(bytes, " bytes");
+  if (bytes < 1024) return absl::StrCat(bytes, bytes == 1 ? " byte" : " bytes");
   return absl::StrCat(FormatByteSize(bytes), " (", bytes, " bytes)");
 }
 

@@ -142,6 +142,7 @@ TEST(ByteSizeTest, ShowsWhatPeopleWrite) {
 
 TEST(ByteSizeTest, DescriptionsHaveTheExactNumber) {
   EXPECT_EQ(FormatByteSizeAndBytes(0), "0");
+  EXPECT_EQ(FormatByteSizeAndBytes(1), "1 byte");
   EXPECT_EQ(FormatByteSizeAndBytes(7), "7 bytes");
   EXPECT_EQ(FormatByteSizeAndBytes(kGi + 1), "1.00GiB (1073741825 bytes)");
   EXPECT_EQ(FormatByteSizeAndBytes(kUnlimitedBytes), "max");

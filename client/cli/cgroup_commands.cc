@@ -71,8 +71,10 @@ absl::Status SetLimits(Session& session, const v1::SetLimitsRequest& request) {
     if (pool.over_bytes() == 0) continue;
     session.Warn(absl::StrCat(pool.cgroup(), " in ", pool.region(), " uses ",
                               FormatByteSize(pool.usage_bytes()), ", ",
-                              FormatByteSize(pool.over_bytes()),
-                              " over its max: new charges are refused until it is below"));
+                              FormatByteSize(pool.over_bytes()), " over its max",
+                              pool.enforcement() == v1::ENFORCEMENT_OBSERVE
+                                  ? ", which is only observed"
+                                  : ": new charges are refused until it is below"));
   }
   return absl::OkStatus();
 }

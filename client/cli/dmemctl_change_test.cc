@@ -133,6 +133,12 @@ TEST_F(DmemctlTest, SetLimitsWarnsOfAPoolThatIsNowOver) {
   EXPECT_EQ(result.err,
             "Warning: /a in r uses 3KiB, 2KiB over its max: new charges are refused until it is "
             "below\n");
+
+  Answer<v1::SetLimitsResponse>(
+      "pools { cgroup: '/a' region: 'r' usage_bytes: 3072 max_bytes: 1024 over_bytes: 2048 "
+      "enforcement: ENFORCEMENT_OBSERVE }");
+  EXPECT_EQ(Run({"set", "limits", "/a", "r", "--enforcement=observe"}).err,
+            "Warning: /a in r uses 3KiB, 2KiB over its max, which is only observed\n");
 }
 
 TEST_F(DmemctlTest, ChargeWithoutAnIdMakesOneSoThatARetryIsSafe) {

@@ -49,7 +49,7 @@ TEST_F(DmemctlTest, RefusalByAMaxIsExplainedWithWhatToTypeNext) {
             "  Max:            38GiB (40802189312 bytes)\n"
             "  Asked:          8GiB (8589934592 bytes)\n"
             "  Short by:       2GiB (2147483648 bytes)\n"
-            "  Refused item:   0: 8GiB to /team-a/train in n7/gpu0\n"
+            "  Refused item:   8GiB to /team-a/train in n7/gpu0 (items[0])\n"
             "  Would fit now:  6GiB (6442450944 bytes)\n"
             "Next:\n"
             "  dmemctl evict-candidates model/h100 2Gi --limit /team-a\n"
@@ -77,7 +77,7 @@ TEST_F(DmemctlTest, RefusalByAFullDeviceNamesNoPoolAndNoLimit) {
             "  Grantable:      2KiB (2048 bytes)\n"
             "  Asked:          1KiB (1024 bytes)\n"
             "  Short by:       1KiB (1024 bytes)\n"
-            "  Refused item:   0: 1KiB to /a in n1/gpu0\n"
+            "  Refused item:   1KiB to /a in n1/gpu0 (items[0])\n"
             "  Would fit now:  nothing\n"
             "Next:\n"
             "  dmemctl evict-candidates n1/gpu0 1Ki\n");

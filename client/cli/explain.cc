@@ -4,6 +4,7 @@
 #include "client/cli/explain.h"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -56,8 +57,9 @@ std::string ExplainRefusal(const Refusal& refusal) {
   fields.Add(capacity ? "Grantable" : "Max", FormatByteSizeAndBytes(refusal.max_bytes));
   fields.Add("Asked", FormatByteSizeAndBytes(refusal.requested_bytes));
   fields.Add("Short by", FormatByteSizeAndBytes(refusal.short_bytes));
-  fields.Add("Refused item", absl::StrCat(refusal.item, ": ", FormatByteSize(refusal.item_bytes),
-                                          " to ", refusal.cgroup, " in ", refusal.region));
+  fields.Add("Refused item",
+             absl::StrCat(FormatByteSize(refusal.item_bytes), " to ", refusal.cgroup, " in ",
+                          refusal.region, " (items[", refusal.item, "])"));
   fields.Add("Would fit now", refusal.largest_grantable_bytes == 0
                                   ? "nothing"
                                   : FormatByteSizeAndBytes(refusal.largest_grantable_bytes));
@@ -144,15 +146,19 @@ std::string ExplainError(const absl::Status& status, absl::string_view server) {
 }
 
 std::string ErrorToJson(const absl::Status& status) {
+  // A status keeps its payloads in no order.
+  std::map<std::string, std::string> payloads;
+  status.ForEachPayload([&payloads](absl::string_view type_url, const absl::Cord& payload) {
+    payloads[std::string(type_url)] = std::string(payload);
+  });
   google::rpc::Status error;
   error.set_code(static_cast<int>(status.code()));
   error.set_message(std::string(status.message()));
-  const auto add = [&error](absl::string_view type_url, const absl::Cord& payload) {
+  for (const auto& [type_url, payload] : payloads) {
     google::protobuf::Any* detail = error.add_details();
-    detail->set_type_url(std::string(type_url));
-    detail->set_value(std::string(payload));
-  };
-  status.ForEachPayload(add);
+    detail->set_type_url(type_url);
+    detail->set_value(payload);
+  }
   return ToJson(error);
 }
 
