@@ -4,6 +4,7 @@
 #include "server/testing/dmemd_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -35,6 +36,12 @@ pid_t Spawn(const std::vector<std::string>& arguments, int stderr_fd) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DmemdProcess>> DmemdProcess::Start(const Options& options) {
+  std::unique_ptr<DmemdProcess> process = Launch(options);
+  if (absl::Status status = process->AwaitReady(); !status.ok()) return status;
+  return process;
+}
+
+std::unique_ptr<DmemdProcess> DmemdProcess::Launch(const Options& options) {
   std::vector<std::string> arguments = {
       options.binary,
       "--listen=127.0.0.1:0",
@@ -49,13 +56,22 @@ absl::StatusOr<std::unique_ptr<DmemdProcess>> DmemdProcess::Start(const Options&
   process->pid_ = Spawn(arguments, pipe_fds[1]);
   process->stderr_fd_ = pipe_fds[0];
   close(pipe_fds[1]);
-  if (process->ReadUntilReady()) {
-    process->reader_ = std::thread([raw = process.get()] { raw->ReadOn(); });
-    return process;
+  return process;
+}
+
+absl::Status DmemdProcess::AwaitReady() {
+  if (ReadUntilReady()) {
+    reader_ = std::thread([this] { ReadOn(); });
+    return absl::OkStatus();
   }
-  const int exit_code = process->Wait();
+  const int exit_code = Wait();
   return absl::FailedPreconditionError(
-      absl::StrCat("exit code ", exit_code, "; it wrote:\n", process->log()));
+      absl::StrCat("exit code ", exit_code, "; it wrote:\n", log()));
+}
+
+bool DmemdProcess::EndsWithin(absl::Duration time) {
+  pollfd closed = {stderr_fd_, 0, 0};  // POLLHUP is always reported.
+  return poll(&closed, 1, static_cast<int>(absl::ToInt64Milliseconds(time))) > 0;
 }
 
 DmemdProcess::~DmemdProcess() {
@@ -111,7 +127,11 @@ int DmemdProcess::Wait() {
   if (ended_) return exit_code_;
   int status = 0;
   while (waitpid(pid_, &status, 0) < 0) DMEM_CHECK(errno == EINTR);
-  if (reader_.joinable()) reader_.join();
+  if (reader_.joinable()) {
+    reader_.join();
+  } else {
+    ReadOn();
+  }
   ended_ = true;
   exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return exit_code_;

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/base/mutex.h"
 
 namespace dmem::server {
@@ -32,6 +33,9 @@ class DmemdProcess {
   // Starts one and waits until it is ready. Errors: FAILED_PRECONDITION with its exit code and what
   // it wrote, if it ended before.
   static absl::StatusOr<std::unique_ptr<DmemdProcess>> Start(const Options& options);
+  // The same in two steps, for tests that end it while it starts.
+  static std::unique_ptr<DmemdProcess> Launch(const Options& options);
+  absl::Status AwaitReady();
   DmemdProcess(const DmemdProcess&) = delete;
   DmemdProcess& operator=(const DmemdProcess&) = delete;
   // Kills it if it still runs.
@@ -44,6 +48,8 @@ class DmemdProcess {
   // Sends SIGKILL and waits until it is gone.
   void Kill();
   void Signal(int signal);
+  // Whether it is gone, or about to be, before so much time has passed.
+  bool EndsWithin(absl::Duration time);
   // Waits until it is gone. Returns its exit code, or minus the signal that ended it.
   int Wait();
   // Everything that it wrote to standard error so far; all of it after Wait.
