@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "core/invariants.h"
 #include "core/limit_text.h"
+#include "core/names.h"
 #include "core/protection.h"
 
 namespace dmem {
@@ -58,6 +59,7 @@ Decision Translate(EvictDecision decision) {
 absl::Time CoreBackend::Tick() { return time_ += absl::Milliseconds(1); }
 
 Reply<Nothing> CoreBackend::Register(const std::string& region, uint64_t capacity) {
+  if (!ValidateRegionName(region).ok()) return Because("INVALID_FIELD", "name " + region);
   const absl::optional<ByteCount> bytes = ByteCount::FromUint64(capacity);
   if (!bytes.has_value() || bytes->is_zero()) return InvalidField("capacity_bytes", capacity);
   RegisterCommand command;

@@ -29,13 +29,12 @@ class GrpcReplayTest : public ::testing::Test {
     backend_ = NewGrpcBackend(process_->grpc_address());
   }
 
-  ReplaySummary ReplayAll(const std::string& prefix) {
+  ReplaySummary ReplayAll(const std::string& directory) {
     ReplayOptions options;
-    options.charge_id_prefix = prefix;
+    options.charge_id_prefix = "test";
     options.on_mismatch = [](const std::string& mismatch) { ADD_FAILURE() << mismatch; };
     ReplaySummary summary;
-    const absl::StatusOr<std::vector<std::string>> files =
-        FindVectorFiles({"tests/conformance/testdata"});
+    const absl::StatusOr<std::vector<std::string>> files = FindVectorFiles({directory});
     EXPECT_TRUE(files.ok()) << files.status();
     if (!files.ok()) return summary;
     for (const std::string& file : *files) {
@@ -52,7 +51,13 @@ class GrpcReplayTest : public ::testing::Test {
 };
 
 TEST_F(GrpcReplayTest, ServerAnswersEveryVectorAsTheKernel) {
-  EXPECT_EQ(ReplayAll("test").ToString(), "104 files, 45563 ops, 0 mismatches, 0 skipped");
+  EXPECT_EQ(ReplayAll("tests/conformance/testdata").ToString(),
+            "104 files, 45563 ops, 0 mismatches, 0 skipped");
+}
+
+TEST_F(GrpcReplayTest, ServerAnswersAsItShouldWhereTheKernelIsWrong) {
+  EXPECT_EQ(ReplayAll("tests/conformance/dmemd").ToString(),
+            "10 files, 157 ops, 0 mismatches, 0 skipped");
 }
 
 TEST_F(GrpcReplayTest, ServerThatIsGoneEndsTheReplay) {

@@ -142,7 +142,7 @@ json Interpreter::RegisterRegion(const json& line) {
   const Reply<Nothing> reply =
       backend_->Register(line.value("name", line.at("region").get<std::string>()), size);
   if (!reply.ok()) {
-    return Refused(*reply.failure, {{"INVALID_FIELD", size == 0 ? "ZERO_SIZE" : "INVALID_FIELD"}});
+    return Refused(*reply.failure, {{"INVALID_FIELD", size == 0 ? "ZERO_SIZE" : "EINVAL"}});
   }
   return Ok();
 }
@@ -196,7 +196,9 @@ json Interpreter::Charge(const json& line) {
       backend_->Charge(charge_id_[id], ToDmemd(line.at("cgroup")), region, line.at("bytes"));
   if (reply.ok()) return Ok();
   const Failure& failure = *reply.failure;
-  json answer = Refused(failure, {{"REGION_NOT_FOUND", "ENODEV"}, {"REGION_GONE", "ENODEV"}});
+  json answer = Refused(
+      failure,
+      {{"REGION_NOT_FOUND", "ENODEV"}, {"REGION_GONE", "ENODEV"}, {"INVALID_FIELD", "EINVAL"}});
   if (failure.reason != "MAX_EXCEEDED") return answer;
   const auto counter = failure.facts.find("counter_cgroup");
   const auto counter_region = failure.facts.find("counter_region");
