@@ -3,6 +3,8 @@
 
 #include "core/charge_walk.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/errors.h"
 
@@ -122,49 +124,41 @@ absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
     return false;
   });
   if (refusing_pool_ == kNone) return absl::OkStatus();
-  ByteCount requested;
-  for (const WalkItem& any : items) {
-    if (IsOnWalk(state_, any, refusing_pool_)) requested = requested.PlusSaturating(any.bytes);
-  }
   return RefusedByCounter(kind, item.cgroup, item.region, item.bytes,
-                          Describe(item, refusing_pool_, requested));
+                          Describe(items, i, refusing_pool_));
 }
 
 void ChargeWalk::NoteObserved(Index pool, uint32_t item) {
-  if (noted_.insert(pool).second) observed_.emplace_back(pool, item);
+  const auto is_noted = [pool](const std::pair<Index, uint32_t>& note) {
+    return note.first == pool;
+  };
+  if (std::none_of(observed_.begin(), observed_.end(), is_noted))
+    observed_.emplace_back(pool, item);
 }
 
-CounterRefusal ChargeWalk::Describe(const WalkItem& item, Index pool, ByteCount requested) const {
+CounterRefusal ChargeWalk::Describe(absl::Span<const WalkItem> items, size_t i, Index pool) const {
   const PoolRecord& record = state_.pools[pool];
   CounterRefusal refusal;
   refusal.cgroup = state_.CgroupName(record.cgroup);
   refusal.region = state_.RegionName(record.region);
-  refusal.item = item.index;
+  refusal.item = items[i].index;
   refusal.usage = record.counter.usage;
   refusal.max = record.counter.max;
-  refusal.requested = requested;
+  for (const WalkItem& item : items) {
+    if (IsOnWalk(state_, item, pool))
+      refusal.requested = refusal.requested.PlusSaturating(item.bytes);
+  }
   ByteCount usage = refusal.usage;
   const auto it = pending_.find(pool);
   if (it != pending_.end()) usage = usage.MinusOrZero(it->second.removed);
   refusal.short_by = ShortBy(usage, refusal.requested, refusal.max);
-  refusal.largest_grantable = LargestGrantable(state_, item, pool);
+  refusal.largest_grantable = LargestGrantable(state_, items[i], pool);
   return refusal;
 }
 
 std::vector<CounterRefusal> ChargeWalk::DescribeObserved(absl::Span<const WalkItem> items) const {
   std::vector<CounterRefusal> all;
-  if (observed_.empty()) return all;
-  // One pass over the items for all counters: a gang may have many of both.
-  absl::flat_hash_map<Index, ByteCount> requested;
-  for (const auto& note : observed_) requested[note.first];
-  for (const WalkItem& item : items) {
-    ForEachCounter(state_, item, [&](Index pool) {
-      const auto it = requested.find(pool);
-      if (it != requested.end()) it->second = it->second.PlusSaturating(item.bytes);
-      return true;
-    });
-  }
-  for (const auto& [pool, i] : observed_) all.push_back(Describe(items[i], pool, requested[pool]));
+  for (const auto& [pool, item] : observed_) all.push_back(Describe(items, item, pool));
   return all;
 }
 

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -66,7 +65,7 @@ class ChargeWalk {
   ByteCount UsageOf(Index pool) const;
   absl::Status CheckItem(absl::Span<const WalkItem> items, size_t i);
   void NoteObserved(Index pool, uint32_t item);
-  CounterRefusal Describe(const WalkItem& item, Index pool, ByteCount requested) const;
+  CounterRefusal Describe(absl::Span<const WalkItem> items, size_t i, Index pool) const;
 
   const State& state_;
   const bool force_;
@@ -76,7 +75,6 @@ class ChargeWalk {
   absl::flat_hash_map<Index, Pending> pending_;
   Index refusing_pool_ = kNone;
   std::vector<std::pair<Index, uint32_t>> observed_;
-  absl::flat_hash_set<Index> noted_;  // The pools of observed_.
 };
 
 }  // namespace dmem

@@ -56,6 +56,11 @@ class Restorer final : public RecoveryVisitor {
         started_ns_(MonotonicNanoseconds()),
         progress_ns_(started_ns_) {}
 
+  // After an error nobody else takes the snapshot, and the ledger wants it back before it goes.
+  ~Restorer() override {
+    if (recovered.checkpoint != nullptr) ledger_->Release(std::move(recovered.checkpoint));
+  }
+
   absl::Status OnObject(absl::string_view key, absl::string_view value) override {
     ++recovered.objects;
     ReportProgress("objects", recovered.objects);
@@ -134,8 +139,7 @@ absl::StatusOr<Recovered> Recover(Store* store, Ledger* ledger) {
     return absl::DataLossError(absl::StrCat("the log ends at sequence ", log->last_sequence,
                                             ", the state at ", ledger->state().scalars.sequence));
   }
-  Recovered recovered = std::move(restorer.recovered);
-  if (recovered.records > 0) {
+  if (restorer.recovered.records > 0) {
     const AuditReport audit = CheckInvariants(ledger->state());
     if (audit.violations_total > 0) {
       return absl::DataLossError(absl::StrCat("the state of sequence ", log->last_sequence,
@@ -143,6 +147,7 @@ absl::StatusOr<Recovered> Recover(Store* store, Ledger* ledger) {
                                               " invariants; the first: ", audit.violations[0]));
     }
   }
+  Recovered recovered = std::move(restorer.recovered);
   recovered.epoch = log->epoch;
   recovered.dropped_tail = log->dropped_tail;
   recovered.seconds = restorer.Seconds();

@@ -23,7 +23,6 @@
 #include "gtest/gtest.h"
 #include "server/store/rocksdb_store.h"
 #include "server/store/testing/power_cut_env.h"
-#include "server/store/testing/scratch_directory.h"
 #include "server/store/testing/workload.h"
 
 namespace dmem::server {
@@ -215,8 +214,9 @@ class DamageTest : public ::testing::Test {
     }
   }
 
-  const ScratchDirectory scratch_;
-  const std::string directory_ = scratch_.path() + "/data";
+  const std::string directory_ =
+      absl::StrCat(::testing::TempDir(), "damage_test-",
+                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 TEST_F(DamageTest, UndamagedSampleIsCompleteAndHasFilesOfEveryKind) {

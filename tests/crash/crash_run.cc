@@ -24,11 +24,11 @@ namespace {
 // that gets no answer until it is told to go on.
 class WorkerThreads {
  public:
-  WorkerThreads(int count, std::mt19937_64& random) {
+  WorkerThreads(int count, std::mt19937_64& seeds) {
     for (int i = 0; i < count; ++i) {
       Worker::Options options;
       options.number = i;
-      options.seed = random();
+      options.seed = seeds();
       workers_.emplace_back(options);
     }
     working_ = count;
