@@ -86,8 +86,8 @@ void PlanFor(benchmark::State& bench, const Shape& shape, ByteCount needed) {
   request.region = ledger->state().FindRegion(shape.groups ? "cluster" : "gpu0");
   request.bytes_needed = needed;
   size_t victims = 0;
-  for (auto _ : bench) victims = EvictCandidates(ledger->state(), request).victims.size();
-  bench.counters["victims"] = static_cast<double>(victims);
+  while (bench.KeepRunning()) victims = EvictCandidates(ledger->state(), request).victims.size();
+  bench.SetLabel(absl::StrCat(victims, " victims"));
 }
 
 #define PLAN_BENCHMARK(name, shape, needed)                                   \

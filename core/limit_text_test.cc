@@ -44,7 +44,7 @@ TEST(LimitTextTest, ValuesAreReadAsTheKernelReadsThem) {
       {"010", 8},
       {"00", 0},
       {"0k", 0},
-      {"017k", 15 * 1024},
+      {"017k", 15360},
       {"0x10", 16},
       {"0X10", 16},
       {"0X10k", 16384},

@@ -113,7 +113,7 @@ absl::Status ValidateCgroupPath(absl::string_view path) {
   for (size_t begin = 1; begin <= path.size(); ++depth) {
     size_t end = path.find('/', begin);
     if (end == absl::string_view::npos) end = path.size();
-    const absl::Status status = ValidateComponent(path, path.substr(begin, end - begin));
+    absl::Status status = ValidateComponent(path, path.substr(begin, end - begin));
     if (!status.ok()) return status;
     begin = end + 1;
   }

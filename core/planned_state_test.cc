@@ -23,16 +23,16 @@ struct Drawn {
 };
 
 // A chain and bushes of pools in "r", up to 12; amounts below `scale`.
-std::vector<Drawn> RandomPools(std::mt19937_64* random, uint64_t scale) {
+std::vector<Drawn> RandomPools(std::mt19937_64* rng, uint64_t scale) {
   std::vector<Drawn> pools;
   std::uniform_int_distribution<uint64_t> amount(0, scale - 1);
   for (int i = 0; i < 12; ++i) {
     const std::string above =
-        pools.empty() || (*random)() % 4 == 0 ? "" : pools[(*random)() % pools.size()].path;
-    pools.push_back({absl::StrCat(above, "/", i),
-                     absl::StrCat(" min=", (*random)() % 2 * amount(*random),
-                                  " low=", (*random)() % 2 * amount(*random)),
-                     amount(*random)});
+        pools.empty() || (*rng)() % 4 == 0 ? "" : pools[(*rng)() % pools.size()].path;
+    pools.push_back(
+        {absl::StrCat(above, "/", i),
+         absl::StrCat(" min=", (*rng)() % 2 * amount(*rng), " low=", (*rng)() % 2 * amount(*rng)),
+         amount(*rng)});
   }
   return pools;
 }
@@ -49,14 +49,14 @@ void Draw(TestTree* tree, const std::vector<Drawn>& pools) {
 TEST(PlannedStateTest, ProtectionIsThatOfAStateWithoutWhatWasTaken) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937_64 random(seed);
-    std::vector<Drawn> pools = RandomPools(&random, seed % 2 == 0 ? 30 : uint64_t{1} << 55);
+    std::mt19937_64 rng(seed);
+    std::vector<Drawn> pools = RandomPools(&rng, seed % 2 == 0 ? 30 : uint64_t{1} << 55);
     TestTree before, after;
     Draw(&before, pools);
     PlannedState planned(before.state(), kRootCgroup);
     for (int i = 0; i < 5; ++i) {
-      Drawn& pool = pools[random() % pools.size()];
-      const uint64_t bytes = random() % (pool.own + 1);
+      Drawn& pool = pools[rng() % pools.size()];
+      const uint64_t bytes = rng() % (pool.own + 1);
       planned.Load(before.PoolOf(pool.path, "r"));
       planned.Evict(ByteCount(bytes));
       pool.own -= bytes;
@@ -81,8 +81,8 @@ TEST(PlannedStateTest, ProtectionIsThatOfAStateWithoutWhatWasTaken) {
 TEST(PlannedStateTest, LargestEvictionIsWhereAByteLoopEnds) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937_64 random(seed);
-    const std::vector<Drawn> pools = RandomPools(&random, seed % 3 == 0 ? 8 : 200);
+    std::mt19937_64 rng(seed);
+    const std::vector<Drawn> pools = RandomPools(&rng, seed % 3 == 0 ? 8 : 200);
     TestTree tree;
     Draw(&tree, pools);
     PlannedState planned(tree.state(), kRootCgroup);
@@ -102,8 +102,8 @@ TEST(PlannedStateTest, HeadroomNeverRisesAndFallsByAtMostAByteAByteAtRealSizes) 
   int stopped = 0;
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937_64 random(seed);
-    const std::vector<Drawn> pools = RandomPools(&random, uint64_t{1} << (34 + seed % 25));
+    std::mt19937_64 rng(seed);
+    const std::vector<Drawn> pools = RandomPools(&rng, uint64_t{1} << (34 + seed % 25));
     TestTree tree;
     Draw(&tree, pools);
     PlannedState planned(tree.state(), kRootCgroup);
@@ -113,7 +113,7 @@ TEST(PlannedStateTest, HeadroomNeverRisesAndFallsByAtMostAByteAByteAtRealSizes) 
         return planned.HeadroomAfter(ByteCount(x), false).value();
       };
       for (int i = 0; i < 20; ++i) {
-        uint64_t less = random() % (pool.own + 1), more = random() % (pool.own + 1);
+        uint64_t less = rng() % (pool.own + 1), more = rng() % (pool.own + 1);
         if (less > more) std::swap(less, more);
         EXPECT_GE(headroom(less), headroom(more));
         EXPECT_LE(headroom(less) - headroom(more), more - less);

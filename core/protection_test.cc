@@ -304,8 +304,9 @@ struct Model {
     }
     const Wide claim = Claim(node, setting);
     if (claimed > available) return claim * available / claimed;
-    if (available > claimed && Usage(parent) > claimed && Usage(node) > claim) {
-      return claim + (available - claimed) * (Usage(node) - claim) / (Usage(parent) - claimed);
+    const Wide shared_by = Usage(parent) - claimed;
+    if (available > claimed && shared_by > 0 && Usage(node) > claim) {
+      return claim + (available - claimed) * (Usage(node) - claim) / shared_by;
     }
     return claim;
   }
