@@ -24,6 +24,12 @@ bool NeedsChargeId(const Request&) {
   return false;
 }
 
+void NoteAudit(const v1::CheckResponse& response, RpcMetrics* metrics) {
+  metrics->SetAuditViolations(response.violations_total());
+}
+template <typename Response>
+void NoteAudit(const Response&, RpcMetrics*) {}
+
 // A command in the writer's queue.
 template <typename Request, typename Response>
 class CommandTask final : public WriterTask {
@@ -140,7 +146,11 @@ grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context
       absl::Status outcome = Read(view.state(), view.time_us, *request, response);
       view = ReadView();  // Given back before the answer, so that it never waits for a slow caller.
       if (writer_->failed()) outcome = StoreFailed();
-      if (!outcome.ok()) response->Clear();
+      if (outcome.ok()) {
+        NoteAudit(*response, metrics_);
+      } else {
+        response->Clear();
+      }
       call.Finish(outcome);
     });
   });

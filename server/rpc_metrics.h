@@ -5,6 +5,7 @@
 #define SERVER_RPC_METRICS_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -61,11 +62,16 @@ class RpcMetrics {
     return *latency_[static_cast<size_t>(method) * kCodes + static_cast<size_t>(code)];
   }
 
+  // Invariants that the last audit found broken.
+  void SetAuditViolations(uint64_t count) { audit_violations_.store(count); }
+  uint64_t audit_violations() const { return audit_violations_.load(); }
+
  private:
   Histogram& At(Method method, int code) {
     return *latency_[static_cast<size_t>(method) * kCodes + static_cast<size_t>(code)];
   }
   std::array<std::unique_ptr<Histogram>, static_cast<size_t>(Method::kCount) * kCodes> latency_;
+  std::atomic<uint64_t> audit_violations_{0};
 };
 
 // "RESOURCE_EXHAUSTED", as gRPC spells it; "OK" for 0.

@@ -6,16 +6,21 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <prometheus/text_serializer.h>
 #include <unistd.h>
 
 #include <future>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "server/errors.h"
 #include "server/file.h"
 #include "server/id_generator.h"
 #include "server/log.h"
+#include "server/metrics.h"
 #include "server/quota_service.h"
 #include "server/record.h"
 #include "server/validation.h"
@@ -127,8 +132,10 @@ absl::Status Server::Configure() {
 }
 
 absl::Status Server::StartHttp() {
+  readers_ = std::make_unique<ReaderPool>(config_.reader_threads, kLongReadsMax);
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       config_.http, {
+                        {"/metrics", [this] { return Scrape(); }},
                         {"/healthz",
                          [] {
                            return HttpResponse{200, kText, "ok\n"};
@@ -144,8 +151,42 @@ absl::Status Server::StartHttp() {
   return absl::OkStatus();
 }
 
+HttpResponse Server::Scrape() {
+  ServiceFacts facts;
+  facts.recovery_seconds = recovered_.seconds;
+  facts.checkpoint_seconds = static_cast<double>(checkpointer_->last_duration_us()) / 1e6;
+  facts.checkpoint_sequence = checkpointer_->last_sequence();
+  facts.store_failed = writer_->failed();
+  std::vector<prometheus::MetricFamily> families =
+      CollectService(rpc_metrics_, writer_->stats(), facts);
+  // What cannot be read now, because a commit failed or too many read, is left out; the rest says
+  // why.
+  absl::StatusOr<std::vector<prometheus::MetricFamily>> objects = CollectObjectsOnReader();
+  if (objects.ok()) {
+    std::move(objects->begin(), objects->end(), std::back_inserter(families));
+  }
+  return {200, "text/plain; version=0.0.4; charset=utf-8",
+          prometheus::TextSerializer().Serialize(families)};
+}
+
+absl::StatusOr<std::vector<prometheus::MetricFamily>> Server::CollectObjectsOnReader() {
+  if (!readers_->Reserve()) return Overloaded("long reads", readers_->queue_max());
+  using Families = absl::StatusOr<std::vector<prometheus::MetricFamily>>;
+  auto done = std::make_shared<std::promise<Families>>();
+  writer_->RequestView([this, done](absl::StatusOr<ReadView> view) {
+    if (!view.ok()) {
+      readers_->Cancel();
+      done->set_value(view.status());
+      return;
+    }
+    readers_->Submit([this, done, view = *std::move(view)] {
+      done->set_value(CollectObjects(view.state(), view.time_us, MetricsDetailOf(config_)));
+    });
+  });
+  return done->get_future().get();
+}
+
 absl::Status Server::StartGrpc() {
-  readers_ = std::make_unique<ReaderPool>(config_.reader_threads, kLongReadsMax);
   service_ = std::make_unique<QuotaService>(writer_.get(), readers_.get(), &rpc_metrics_, kVersion,
                                             config_.store);
   grpc::EnableDefaultHealthCheckService(true);

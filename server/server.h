@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,6 +25,10 @@
 namespace grpc {
 class Server;
 }  // namespace grpc
+
+namespace prometheus {
+struct MetricFamily;
+}  // namespace prometheus
 
 namespace dmem::server {
 
@@ -61,6 +66,8 @@ class Server {
   absl::Status RecoverAndConfigure();
   absl::Status Configure();
   absl::Status StartHttp();
+  HttpResponse Scrape();
+  absl::StatusOr<std::vector<prometheus::MetricFamily>> CollectObjectsOnReader();
   absl::Status StartGrpc();
   absl::Status WriteEndpoints() const;
   std::string EndpointsPath() const;
