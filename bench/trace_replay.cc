@@ -53,7 +53,7 @@ absl::StatusOr<Totals> Replay(const Flags& flags, const ReplayOptions& options,
 }
 
 // Told apart from other runs against the same server, whose ids may be live or spent.
-std::string NewRun() { return absl::StrFormat("%x-%x", absl::ToUnixNanos(absl::Now()), getpid()); }
+std::string NewRun() { return absl::StrFormat("%x-%x", absl::ToUnixMillis(absl::Now()), getpid()); }
 
 int Run(const Flags& flags) {
   const bool terminal = isatty(STDERR_FILENO) == 1;
