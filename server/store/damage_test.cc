@@ -23,6 +23,7 @@
 #include "gtest/gtest.h"
 #include "server/store/rocksdb_store.h"
 #include "server/store/testing/power_cut_env.h"
+#include "server/store/testing/scratch_directory.h"
 #include "server/store/testing/workload.h"
 
 namespace dmem::server {
@@ -214,9 +215,8 @@ class DamageTest : public ::testing::Test {
     }
   }
 
-  const std::string directory_ =
-      absl::StrCat(::testing::TempDir(), "damage_test-",
-                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const ScratchDirectory scratch_;
+  const std::string directory_ = scratch_.path() + "/data";
 };
 
 TEST_F(DamageTest, UndamagedSampleIsCompleteAndHasFilesOfEveryKind) {

@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "server/store/rocksdb_store.h"
 #include "server/store/testing/power_cut_env.h"
+#include "server/store/testing/scratch_directory.h"
 #include "server/store/testing/workload.h"
 
 namespace dmem::server {
@@ -33,7 +34,6 @@ int Depth() {
 class PowerCutTest : public ::testing::Test {
  protected:
   void SetUp() override { Clear(); }
-  void TearDown() override { Clear(); }
 
   void Clear() {
     std::filesystem::remove_all(root_);
@@ -90,8 +90,8 @@ class PowerCutTest : public ::testing::Test {
     return disk.operations();
   }
 
-  const std::string root_ = absl::StrCat(
-      ::testing::TempDir(), "/", ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const ScratchDirectory scratch_;
+  const std::string root_ = scratch_.path() + "/disk";
   bool sync_ = true;
   absl::Duration high_water_interval_ = absl::ZeroDuration();
   Acknowledged known_;
@@ -207,6 +207,29 @@ TEST_F(PowerCutTest, FullDiskAtAnyOperationIsReportedAndLosesNothing) {
     }
     // A failed sync or append is reported; a failed delete of an old file, say, need not be.
     EXPECT_GT(reported, operations / (2 * stride)) << and_later;
+  }
+}
+
+// A sync fails, the process is restarted and finds the record, because the operating system still
+// has it; then the power goes. What the restart has shown must not go with it.
+TEST_F(PowerCutTest, WhatARestartHasShownStaysThroughAPowerCut) {
+  const int64_t operations = Operations();
+  const int stride = Depth() > 1 ? 1 : 4;
+  for (int64_t at = std::random_device()() % stride; at < operations; at += stride) {
+    Clear();
+    PowerCutEnv disk(root_);
+    disk.FailAt(at, /*and_later=*/false);
+    Live(disk).IgnoreError();
+    disk.StopFailing();
+    {
+      RocksDbStore store(Options(disk));
+      const absl::Status status = Workload(&known_).Recover(store).status();
+      ASSERT_TRUE(status.ok()) << "failed at operation " << at << ": " << status;
+    }
+    disk.Cut();
+    disk.Settle(Unsynced::kDropped, 0);
+    const absl::Status status = ComeBack();
+    ASSERT_TRUE(status.ok()) << "failed at operation " << at << ": " << status;
   }
 }
 

@@ -38,6 +38,28 @@ DatabaseOptions DatabaseOptionsOf(const StoreOptions& options, const std::string
   return result;
 }
 
+// Passes everything on, and tells the visitor's errors, which are returned as they are, from ours.
+class ErrorKeeper final : public RecoveryVisitor {
+ public:
+  explicit ErrorKeeper(RecoveryVisitor& visitor) : visitor_(visitor) {}
+
+  absl::Status OnObject(absl::string_view key, absl::string_view value) override {
+    return error_ = visitor_.OnObject(key, value);
+  }
+  absl::Status OnCheckpoint(uint64_t sequence, absl::string_view summary) override {
+    return error_ = visitor_.OnCheckpoint(sequence, summary);
+  }
+  absl::Status OnRecord(SequenceRange range, absl::string_view record) override {
+    return error_ = visitor_.OnRecord(range, record);
+  }
+
+  const absl::Status& error() const { return error_; }
+
+ private:
+  RecoveryVisitor& visitor_;
+  absl::Status error_;
+};
+
 // One line of the file that makes a checkpoint; null `value` deletes.
 struct DeltaEntry {
   absl::string_view key;
@@ -189,15 +211,18 @@ absl::StatusOr<RecoveredLog> RocksDbStore::ReadAll(RecoveryVisitor& visitor) {
                                   options_.data_dir, "/HIGH_WATER)"));
   }
 
-  const absl::StatusOr<CheckpointEntry> checkpoint = ReadObjects(**database, visitor);
+  ErrorKeeper keeper(visitor);
+  const absl::StatusOr<CheckpointEntry> checkpoint = ReadObjects(**database, keeper);
+  if (!keeper.error().ok()) return keeper.error();
   if (!checkpoint.ok()) return explained(checkpoint.status());
   if (*last < checkpoint->sequence) {
     return data_loss(absl::StrCat("the log ends at sequence ", *last,
                                   ", before the checkpoint at sequence ", checkpoint->sequence));
   }
-  absl::Status status = visitor.OnCheckpoint(checkpoint->sequence, checkpoint->summary);
+  absl::Status status = keeper.OnCheckpoint(checkpoint->sequence, checkpoint->summary);
   if (!status.ok()) return status;
-  status = ReadRecords(**database, checkpoint->sequence, *last, visitor);
+  status = ReadRecords(**database, checkpoint->sequence, *last, keeper);
+  if (!keeper.error().ok()) return keeper.error();
   if (!status.ok()) return explained(status);
 
   epoch_ = *epoch;

@@ -261,7 +261,7 @@ class Refuser : public Recorder {
   }
 
  private:
-  static absl::Status Refusal() { return absl::OutOfRangeError("refused by the visitor"); }
+  static absl::Status Refusal() { return absl::DataLossError("refused by the visitor"); }
   const int kind_;
 };
 
@@ -274,7 +274,7 @@ TEST_P(StoreContractTest, VisitorsErrorIsReturnedAndOpensNoEpoch) {
     store_.reset();
     store_ = place_->Open();
     Refuser refuser(kind);
-    EXPECT_EQ(store_->Recover(refuser).status(), absl::OutOfRangeError("refused by the visitor"));
+    EXPECT_EQ(store_->Recover(refuser).status(), absl::DataLossError("refused by the visitor"));
     EXPECT_EQ(Append(3, 3, "r").code(), absl::StatusCode::kFailedPrecondition);
   }
   EXPECT_EQ(Reopen().epoch, epoch_ + 1);
