@@ -3,8 +3,6 @@
 
 #include "core/charge_walk.h"
 
-#include <algorithm>
-
 #include "core/check.h"
 #include "core/errors.h"
 
@@ -124,41 +122,49 @@ absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
     return false;
   });
   if (refusing_pool_ == kNone) return absl::OkStatus();
+  ByteCount requested;
+  for (const WalkItem& any : items) {
+    if (IsOnWalk(state_, any, refusing_pool_)) requested = requested.PlusSaturating(any.bytes);
+  }
   return RefusedByCounter(kind, item.cgroup, item.region, item.bytes,
-                          Describe(items, i, refusing_pool_));
+                          Describe(item, refusing_pool_, requested));
 }
 
 void ChargeWalk::NoteObserved(Index pool, uint32_t item) {
-  const auto is_noted = [pool](const std::pair<Index, uint32_t>& note) {
-    return note.first == pool;
-  };
-  if (std::none_of(observed_.begin(), observed_.end(), is_noted))
-    observed_.emplace_back(pool, item);
+  if (noted_.insert(pool).second) observed_.emplace_back(pool, item);
 }
 
-CounterRefusal ChargeWalk::Describe(absl::Span<const WalkItem> items, size_t i, Index pool) const {
+CounterRefusal ChargeWalk::Describe(const WalkItem& item, Index pool, ByteCount requested) const {
   const PoolRecord& record = state_.pools[pool];
   CounterRefusal refusal;
   refusal.cgroup = state_.CgroupName(record.cgroup);
   refusal.region = state_.RegionName(record.region);
-  refusal.item = items[i].index;
+  refusal.item = item.index;
   refusal.usage = record.counter.usage;
   refusal.max = record.counter.max;
-  for (const WalkItem& item : items) {
-    if (IsOnWalk(state_, item, pool))
-      refusal.requested = refusal.requested.PlusSaturating(item.bytes);
-  }
+  refusal.requested = requested;
   ByteCount usage = refusal.usage;
   const auto it = pending_.find(pool);
   if (it != pending_.end()) usage = usage.MinusOrZero(it->second.removed);
   refusal.short_by = ShortBy(usage, refusal.requested, refusal.max);
-  refusal.largest_grantable = LargestGrantable(state_, items[i], pool);
+  refusal.largest_grantable = LargestGrantable(state_, item, pool);
   return refusal;
 }
 
 std::vector<CounterRefusal> ChargeWalk::DescribeObserved(absl::Span<const WalkItem> items) const {
   std::vector<CounterRefusal> all;
-  for (const auto& [pool, item] : observed_) all.push_back(Describe(items, item, pool));
+  if (observed_.empty()) return all;
+  // One pass over the items for all counters: a gang may have many of both.
+  absl::flat_hash_map<Index, ByteCount> requested;
+  for (const auto& note : observed_) requested[note.first];
+  for (const WalkItem& item : items) {
+    ForEachCounter(state_, item, [&](Index pool) {
+      const auto it = requested.find(pool);
+      if (it != requested.end()) it->second = it->second.PlusSaturating(item.bytes);
+      return true;
+    });
+  }
+  for (const auto& [pool, i] : observed_) all.push_back(Describe(items[i], pool, requested[pool]));
   return all;
 }
 

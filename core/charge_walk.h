@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -65,7 +66,7 @@ class ChargeWalk {
   ByteCount UsageOf(Index pool) const;
   absl::Status CheckItem(absl::Span<const WalkItem> items, size_t i);
   void NoteObserved(Index pool, uint32_t item);
-  CounterRefusal Describe(absl::Span<const WalkItem> items, size_t i, Index pool) const;
+  CounterRefusal Describe(const WalkItem& item, Index pool, ByteCount requested) const;
 
   const State& state_;
   const bool force_;
@@ -75,6 +76,7 @@ class ChargeWalk {
   absl::flat_hash_map<Index, Pending> pending_;
   Index refusing_pool_ = kNone;
   std::vector<std::pair<Index, uint32_t>> observed_;
+  absl::flat_hash_set<Index> noted_;  // The pools of observed_.
 };
 
 }  // namespace dmem

@@ -273,6 +273,29 @@ TEST_F(LedgerTest, AnObservedMaxGrantsReportsAndCounts) {
   EXPECT_EQ(state().pools[pool].refusals, 0u);
 }
 
+// /t in r is observed with max 10, and /t/x in g with max 3.
+TEST_F(LedgerTest, AGangIsToldOfEachObservedCounterOnceWithAllThatItAsksOfIt) {
+  ASSERT_TRUE(RegisterGroup("g").ok());
+  ASSERT_TRUE(Register("r", 100, "g").ok());
+  ASSERT_TRUE(SetMax("/t", "r", 10, false, true).ok());
+  ASSERT_TRUE(SetMax("/t/x", "g", 3, false, true).ok());
+  absl::StatusOr<ChargeResult> result = Charge("c", {{"/t/x", "r", B(4), absl::nullopt},
+                                                     {"/t/y", "r", B(8), absl::nullopt},
+                                                     {"/t/x/z", "r", B(1), absl::nullopt}});
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->would_refuse.size(), 2u);
+  EXPECT_EQ(result->would_refuse[0].cgroup, "/t/x");
+  EXPECT_EQ(result->would_refuse[0].region, "g");
+  EXPECT_EQ(result->would_refuse[0].item, 0u);
+  EXPECT_EQ(result->would_refuse[0].requested, B(5));
+  EXPECT_EQ(result->would_refuse[0].short_by, B(2));
+  EXPECT_EQ(result->would_refuse[1].cgroup, "/t");
+  EXPECT_EQ(result->would_refuse[1].region, "r");
+  EXPECT_EQ(result->would_refuse[1].item, 1u);
+  EXPECT_EQ(result->would_refuse[1].requested, B(13));
+  EXPECT_EQ(result->would_refuse[1].short_by, B(3));
+}
+
 TEST_F(LedgerTest, ALiveIdReplaysTheSameRequestAndRefusesAnother) {
   ASSERT_TRUE(Register("r", 100).ok());
   created_at_ = now_;
