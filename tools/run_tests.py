@@ -5,7 +5,7 @@
 
 The last line is `N passed, M failed`, with `, K skipped` after it if K > 0. What is counted: every
 GoogleTest case, one for each test target that has no cases of its own, and one for each check that
-is not a Bazel test (lint, clang-tidy). Exits 1 if anything failed or nothing passed.
+is not a Bazel test (lint, clang-tidy, the demo). Exits 1 if anything failed or nothing passed.
 
 Bazel's build event file says what ran and how it ended. The expected set comes from a query, so that
 a test which was not built or not run counts as failed, not as absent.
@@ -171,6 +171,7 @@ def main():
         total.add(bazel_tests('tests with tsan', ['--config=tsan'] + sanitize, only='tsan',
                               without=['deep']))
         total.add(check('clang-tidy', ['tools/tidy']))
+    total.add(check('demo', ['env', 'ONCE=1', 'tools/demo']))
 
     print()
     for name in total.failed:
