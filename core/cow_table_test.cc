@@ -71,20 +71,20 @@ struct Piece {
 
 TEST(SnapshotEpochsTest, EachPieceIsFreedOnceAndExactlyWhenItsLastReaderIsReleased) {
   for (const uint64_t seed : {1, 2, 3, 4, 5}) {
-    std::mt19937_64 random(seed);
+    std::mt19937_64 rng(seed);
     SnapshotEpochs epochs;
     std::vector<uint64_t> live;
     std::vector<std::unique_ptr<Piece>> pieces;
     for (int step = 0; step < 600; ++step) {
-      const uint64_t choice = random() % 4;
+      const uint64_t choice = rng() % 4;
       if (choice == 0 && live.size() < 8) {
         live.push_back(epochs.Acquire());
       } else if (choice == 1 && !live.empty()) {
-        const size_t i = random() % live.size();
+        const size_t i = rng() % live.size();
         epochs.Release(live[i]);
         live.erase(live.begin() + static_cast<std::ptrdiff_t>(i));
       } else {
-        const uint64_t birth = 1 + random() % epochs.current();
+        const uint64_t birth = 1 + rng() % epochs.current();
         pieces.push_back(std::make_unique<Piece>(Piece{birth, epochs.current()}));
         epochs.Retire(birth, pieces.back().get(), [](void* p) { ++static_cast<Piece*>(p)->freed; });
       }

@@ -152,15 +152,15 @@ TEST(EncodingTest, WhatIsLeftOverIsNotDone) {
 }
 
 TEST(EncodingTest, RandomBytesNeverReadPastTheirEnd) {
-  std::mt19937_64 random(20261);
+  std::mt19937_64 rng(20261);
   for (int round = 0; round < 20000; ++round) {
-    const size_t size = random() % 24;
+    const size_t size = rng() % 24;
     const std::unique_ptr<char[]> bytes(new char[size]);
-    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(random());
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(rng());
     const absl::string_view input(bytes.get(), size);
     Decoder in(input);
     while (in.ok() && !in.done()) {
-      switch (random() % 5) {
+      switch (rng() % 5) {
         case 0:
           in.Uint();
           break;

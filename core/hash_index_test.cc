@@ -66,18 +66,18 @@ class Indexed {
 
 template <uint32_t kPerHash>
 void CompareWithAMap(uint64_t seed) {
-  std::mt19937_64 random(seed);
+  std::mt19937_64 rng(seed);
   Indexed<kPerHash> indexed;
   std::unordered_map<uint32_t, Index> model;
   // Grows to some thousand records, shrinks to almost none, and grows again.
   for (int step = 0; step < 60000; ++step) {
-    const uint32_t key = static_cast<uint32_t>(random() % 8000);
+    const uint32_t key = static_cast<uint32_t>(rng() % 8000);
     const bool growing = (step / 20000) % 2 == 0;
     const auto it = model.find(key);
     ASSERT_EQ(indexed.Find(key), it == model.end() ? kNone : it->second) << "seed " << seed;
-    if (it == model.end() && random() % 10 < (growing ? 9 : 1)) {
+    if (it == model.end() && rng() % 10 < (growing ? 9 : 1)) {
       model[key] = indexed.Add(key);
-    } else if (it != model.end() && random() % 10 < (growing ? 1 : 9)) {
+    } else if (it != model.end() && rng() % 10 < (growing ? 1 : 9)) {
       indexed.Remove(key, it->second);
       model.erase(it);
     }

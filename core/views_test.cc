@@ -223,7 +223,7 @@ TEST(ViewsTest, FiltersOfListingsGiveWhatTheySay) {
 // Charges come and go between the pages of listings; those that stay are given once each, and
 // nothing twice that was not made anew.
 TEST(ViewsTest, EachObjectThatStaysIsListedOnceWhileOthersComeAndGo) {
-  std::mt19937_64 random(7);
+  std::mt19937_64 rng(7);
   Ledger ledger;
   absl::Time time = absl::FromUnixSeconds(1800000000);
   RegisterCommand region;
@@ -251,7 +251,7 @@ TEST(ViewsTest, EachObjectThatStaysIsListedOnceWhileOthersComeAndGo) {
   }
   const auto churn = [&] {
     for (int i = 0; i < 20; ++i) {
-      const size_t victim = random() % others.size();
+      const size_t victim = rng() % others.size();
       const absl::string_view id = others[victim];
       ASSERT_TRUE(ledger.Uncharge({time += absl::Milliseconds(1), {id}}).ok());
       others[victim] = absl::StrCat("comes-", made++);
