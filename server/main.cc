@@ -23,7 +23,7 @@ constexpr int kExitUsage = 2;
 
 void AddFlags(CLI::App* app, Config* config) {
   const auto flag = [app](const char* name, auto& value, const char* help) {
-    app->add_option(name, value, help)->capture_default_str();
+    app->add_option(name, value, help)->capture_default_str()->take_last();
   };
   flag("--listen", config->listen, "HOST:PORT for gRPC; port 0 takes any free one");
   flag("--http", config->http, "HOST:PORT for /metrics, /healthz and /readyz");
