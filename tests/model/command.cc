@@ -19,15 +19,6 @@ std::string Optional(const char* name, const absl::optional<T>& value) {
   return value.has_value() ? absl::StrCat(" ", name, "=", *value) : "";
 }
 
-std::string Bytes128(unsigned __int128 value) {
-  std::string digits;
-  do {
-    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(value % 10)));
-    value /= 10;
-  } while (value > 0);
-  return digits;
-}
-
 std::string ItemText(const Item& item) {
   return absl::StrCat(item.cgroup, ":", item.region, ":", item.bytes,
                       Optional("incarnation", item.incarnation));
@@ -104,14 +95,14 @@ std::string Body(const Command& c) {
   return absl::StrCat("Configure implicit=", c.bounds.implicit_cgroups,
                       " window=", c.bounds.tombstone_window_us,
                       " tombstones=", c.bounds.tombstones_max, " regions=", c.bounds.regions_max,
-                      " cgroups=", c.bounds.cgroups_max, " charges=", c.bounds.charges_max,
-                      " items=", c.bounds.items_max);
+                      " cgroups=", c.bounds.cgroups_max, " pools=", c.bounds.pools_max,
+                      " charges=", c.bounds.charges_max, " items=", c.bounds.items_max);
 }
 
 auto Tie(const RegionRow& r) {
   return std::tie(r.id, r.name, r.parent, r.node, r.is_group, r.is_gone, r.is_cordoned,
                   r.grantable_is_explicit, r.capacity, r.reserved, r.grantable, r.incarnation,
-                  r.live_items, r.members);
+                  r.usage, r.over, r.live_items, r.member_regions, r.member_groups);
 }
 auto Tie(const CgroupRow& r) {
   return std::tie(r.id, r.parent, r.name, r.path, r.is_implicit, r.is_dying, r.has_priority,
@@ -119,7 +110,7 @@ auto Tie(const CgroupRow& r) {
 }
 auto Tie(const PoolRow& r) {
   return std::tie(r.cgroup, r.region, r.usage, r.own, r.peak, r.min, r.low, r.max, r.is_observed,
-                  r.etag, r.refusals, r.would_refuse, r.byte_microseconds);
+                  r.etag, r.over, r.refusals, r.would_refuse, r.byte_seconds);
 }
 auto Tie(const Item& r) { return std::tie(r.cgroup, r.region, r.bytes, r.incarnation); }
 
@@ -148,7 +139,7 @@ bool SameButTime(const Row& a, const Row& b) {
   return Same(a, b);
 }
 bool SameButTime(const PoolRow& a, PoolRow b) {
-  b.byte_microseconds = a.byte_microseconds;
+  b.byte_seconds = a.byte_seconds;
   return Same(a, b);
 }
 
@@ -177,11 +168,12 @@ std::string Refusal::ToString() const {
 }
 
 std::string RegionRow::ToString() const {
-  return absl::StrCat(is_group ? "group " : "region ", name, " id=", id, " parent=", parent,
-                      " node=", node, " gone=", is_gone, " cordoned=", is_cordoned,
-                      " explicit=", grantable_is_explicit, " capacity=", capacity,
-                      " reserved=", reserved, " grantable=", grantable,
-                      " incarnation=", incarnation, " items=", live_items, " members=", members);
+  return absl::StrCat(
+      is_group ? "group " : "region ", name, " id=", id, " parent=", parent, " node=", node,
+      " gone=", is_gone, " cordoned=", is_cordoned, " explicit=", grantable_is_explicit,
+      " capacity=", capacity, " reserved=", reserved, " grantable=", grantable,
+      " incarnation=", incarnation, " usage=", usage, " over=", over, " items=", live_items,
+      " regions=", member_regions, " groups=", member_groups);
 }
 
 std::string CgroupRow::ToString() const {
@@ -194,8 +186,8 @@ std::string CgroupRow::ToString() const {
 std::string PoolRow::ToString() const {
   return absl::StrCat("pool @", cgroup, ":", region, " usage=", usage, " own=", own, " peak=", peak,
                       " min=", min, " low=", low, " max=", max, " observed=", is_observed,
-                      " etag=", etag, " refusals=", refusals, " would_refuse=", would_refuse,
-                      " byte_microseconds=", Bytes128(byte_microseconds));
+                      " etag=", etag, " refusals=", refusals, " over=", over,
+                      " would_refuse=", would_refuse, " byte_seconds=", byte_seconds);
 }
 
 std::string ChargeRow::ToString() const {

@@ -61,6 +61,7 @@ struct Bounds {
   uint64_t tombstones_max = 1000000;
   uint64_t regions_max = 100000;
   uint64_t cgroups_max = 1000000;
+  uint64_t pools_max = 4000000;
   uint64_t charges_max = 4000000;
   uint64_t items_max = 8000000;
 };
@@ -105,7 +106,10 @@ struct RegionRow {
   std::string name;  // "NAME@ID" if GONE.
   std::string parent, node;
   bool is_group = false, is_gone = false, is_cordoned = false, grantable_is_explicit = false;
-  uint64_t capacity = 0, reserved = 0, grantable = 0, incarnation = 0, live_items = 0, members = 0;
+  // Of a group: sums over the regions below it that are not GONE.
+  uint64_t capacity = 0, grantable = 0;
+  uint64_t reserved = 0, incarnation = 0, usage = 0, over = 0, live_items = 0;
+  uint64_t member_regions = 0, member_groups = 0;  // Of a group: at any depth.
   std::string ToString() const;
 };
 
@@ -122,14 +126,14 @@ struct PoolRow {
   uint64_t cgroup = 0, region = 0;
   uint64_t usage = 0, own = 0, peak = 0, min = 0, low = 0, max = kUnlimitedBytes;
   bool is_observed = false;
-  uint64_t etag = 0, refusals = 0, would_refuse = 0;
-  unsigned __int128 byte_microseconds = 0;
+  uint64_t etag = 0, over = 0, refusals = 0, would_refuse = 0;
+  std::string byte_seconds = "0";
   std::string ToString() const;
   // Reads as a pool that was never made does. (The max of a root pool is its region's.)
   bool is_default() const {
     return usage == 0 && own == 0 && peak == 0 && min == 0 && low == 0 && !is_observed &&
            (max == kUnlimitedBytes || cgroup == 0) && etag == 0 && refusals == 0 &&
-           would_refuse == 0 && byte_microseconds == 0;
+           would_refuse == 0 && byte_seconds == "0";
   }
 };
 
@@ -137,7 +141,7 @@ struct ChargeRow {
   std::string id;
   std::vector<Item> items;  // As they are named now.
   bool is_partial = false, has_priority = false, is_preemptible = false;
-  int32_t priority = 0;
+  int32_t priority = 0;  // In effect.
   int64_t created_at_us = 0, granted_at_us = 0;
   uint64_t granted_sequence = 0;
   std::string owner;
@@ -154,7 +158,7 @@ struct View {
   int64_t ids_covered_since_us = 0;
 };
 
-// The first difference in words; empty if the views are equal. `with_time`: also byte_microseconds,
+// The first difference in words; empty if the views are equal. `with_time`: also byte_seconds,
 // sequence and ids_covered_since_us, which can differ without a change.
 std::string Difference(const View& expected, const View& got, bool with_time = true);
 

@@ -11,7 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/errors.h"
 #include "core/invariants.h"
+#include "core/limit_text.h"
 #include "core/protection.h"
 #include "core/state_restorer.h"
 
@@ -46,12 +48,15 @@ std::string Episode::Step(const Command& command) {
   const std::string expected = model_.Apply(command);
   answer_ = runner_.Apply(command);
   time_us_ = command.time_us;
+  commands_.push_back(command);
   if (expected != answer_) return absl::StrCat("expected ", expected, "\n     got ", answer_);
   std::string difference = Difference(model_.view(), LookAt(runner_.state(), command.time_us));
   if (difference.empty()) difference = CheckIds(command);
   // What else is looked at follows from the command, so that a shortened list does the same.
   std::mt19937_64 dice(static_cast<uint64_t>(command.time_us));
   if (difference.empty()) difference = CompareProtection(dice());
+  if (difference.empty()) difference = CompareFile(dice());
+  if (difference.empty()) difference = CheckMaxima(command);
   if (difference.empty()) difference = CheckSnapshots(command, dice());
   if (difference.empty()) {
     const AuditReport report = CheckInvariants(runner_.state());
@@ -67,6 +72,12 @@ std::string Episode::Step(const Command& command) {
 std::string Episode::Finish() {
   std::string difference = Checkpoint();
   if (difference.empty()) difference = Restart(time_us_);
+  // I9: the same commands give the same state, whatever restarts and readers there were.
+  LedgerRunner again;
+  for (const Command& command : commands_) again.Apply(command);
+  if (difference.empty() && HashOf(again.state()) != HashOf(runner_.state())) {
+    difference = "another state hash after the same commands";
+  }
   return difference;
 }
 
@@ -148,6 +159,46 @@ std::string Episode::CompareProtection(uint64_t dice) const {
       return absl::StrCat("protection of ", cgroup.name, " in ", region.name, " relative to ",
                           limit.name, ": expected ", wanted.emin, " and ", wanted.elow,
                           "\n     got ", protection.emin.value(), " and ", protection.elow.value());
+    }
+  }
+  return "";
+}
+
+// In one cgroup, one file.
+std::string Episode::CompareFile(uint64_t dice) const {
+  static constexpr const char* kFiles[] = {"dmem.capacity", "dmem.current", "dmem.peak",
+                                           "dmem.min",      "dmem.low",     "dmem.max"};
+  const std::string file = kFiles[dice % 6];
+  const View& view = model_.view();
+  const std::string cgroup = view.cgroups[(dice >> 8) % view.cgroups.size()].name;
+  const absl::StatusOr<std::string> text =
+      ReadLimitFile(runner_.state(), runner_.state().FindCgroup(cgroup), file, 1 << 20);
+  const std::string got = text.ok() ? *text
+                                    : absl::StrCat(absl::StatusCodeToString(text.status().code()),
+                                                   " ", FactsOf(text.status()).reason);
+  const std::string expected = model_.ReadFile(cgroup, file);
+  if (got == expected) return "";
+  return absl::StrCat(file, " of ", cgroup, ": expected ", expected, "\n     got ", got);
+}
+
+// I2, on what the ledger shows.
+std::string Episode::CheckMaxima(const Command& command) const {
+  if (command.kind != Kind::kCharge || command.mode != ChargeMode::kStrict ||
+      !absl::StartsWith(answer_, "OK") || answer_ == "OK replayed") {
+    return "";
+  }
+  const State& state = runner_.state();
+  for (const Item& item : command.items) {
+    if (item.bytes == 0) continue;
+    const Index leaf = state.FindPool(state.FindCgroup(item.cgroup), state.FindRegion(item.region));
+    for (Index level = leaf; level != kNone; level = state.pools[level].group_pool) {
+      for (Index i = level; i != kNone; i = state.pools[i].counter.parent) {
+        const PoolRecord& pool = state.pools[i];
+        if (pool.is_observed || pool.counter.usage <= pool.counter.max) continue;
+        return absl::StrCat("I2: expected at most ", pool.counter.max.value(), " in ",
+                            state.CgroupName(pool.cgroup), "\n     got ",
+                            pool.counter.usage.value());
+      }
     }
   }
   return "";

@@ -45,6 +45,8 @@ class Episode {
   };
 
   std::string CompareProtection(uint64_t dice) const;
+  std::string CompareFile(uint64_t dice) const;
+  std::string CheckMaxima(const Command& command) const;
   std::string CheckIds(const Command& command);
   std::string CheckSnapshots(const Command& command, uint64_t dice);
   std::string Checkpoint();
@@ -53,6 +55,7 @@ class Episode {
 
   Model model_;
   LedgerRunner runner_;
+  std::vector<Command> commands_;
   std::string answer_;
   int64_t time_us_ = 0;
   std::vector<Taken> taken_;

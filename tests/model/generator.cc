@@ -291,6 +291,7 @@ Command Generator::Configure() {
   if (is_bounded_) {
     c.bounds.regions_max = Between(3, 8);
     c.bounds.cgroups_max = Between(3, 12);
+    if (Chance(40)) c.bounds.pools_max = Between(6, 60);
     c.bounds.charges_max = Between(2, 10);
     c.bounds.items_max = Between(3, 20);
   }

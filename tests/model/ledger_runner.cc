@@ -12,8 +12,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/details.h"
 #include "core/errors.h"
+#include "core/views.h"
 
 namespace dmem {
 namespace model {
@@ -105,6 +105,7 @@ Settings Translate(const Bounds& bounds) {
   settings.tombstones_max = bounds.tombstones_max;
   settings.regions_max = bounds.regions_max;
   settings.cgroups_max = bounds.cgroups_max;
+  settings.pools_max = bounds.pools_max;
   settings.charges_max = bounds.charges_max;
   settings.items_max = bounds.items_max;
   return settings;
@@ -262,13 +263,26 @@ std::string LedgerRunner::SetLimits(const Command& c) {
 namespace {
 
 RegionRow LookAtRegion(const State& state, Index i) {
-  const RegionRecord& region = state.regions[i];
+  const RegionRecord& record = state.regions[i];
   RegionRow row;
-  row.id = region.id;
-  row.name = state.RegionName(i);
-  if (region.parent != kNone) row.parent = state.RegionName(region.parent);
-  row.node = std::string(DecodeRegionAttributes(region.attributes.view()).node);
-  row.is_group = region.is_group;
+  row.id = record.id;
+  row.is_group = record.is_group;
+  row.live_items = record.live_items;
+  if (record.is_group) {
+    const GroupView group = ViewGroup(state, i);
+    row.name = group.name;
+    row.parent = group.parent;
+    row.capacity = group.capacity.value();
+    row.grantable = group.grantable.value();
+    row.usage = group.usage.value();
+    row.member_regions = group.member_regions;
+    row.member_groups = group.member_groups;
+    return row;
+  }
+  const RegionView region = ViewRegion(state, i);
+  row.name = region.name;
+  row.parent = region.parent;
+  row.node = region.node;
   row.is_gone = region.is_gone;
   row.is_cordoned = region.is_cordoned;
   row.grantable_is_explicit = region.grantable_is_explicit;
@@ -276,88 +290,108 @@ RegionRow LookAtRegion(const State& state, Index i) {
   row.reserved = region.reserved.value();
   row.grantable = region.grantable.value();
   row.incarnation = region.incarnation;
-  row.live_items = region.live_items;
-  row.members = region.members;
+  row.usage = region.usage.value();
+  row.over = region.over.value();
   return row;
 }
 
 CgroupRow LookAtCgroup(const State& state, Index i) {
-  const CgroupRecord& cgroup = state.cgroups[i];
+  const CgroupRecord& record = state.cgroups[i];
+  const CgroupView cgroup = ViewCgroup(state, i);
   CgroupRow row;
   row.id = cgroup.id;
-  if (cgroup.parent != kNone) row.parent = state.cgroups[cgroup.parent].id;
-  row.name = state.CgroupName(i);
-  row.path = state.CgroupPath(i);
+  if (record.parent != kNone) row.parent = state.cgroups[record.parent].id;
+  row.name = cgroup.path;
+  row.path = cgroup.is_dying ? cgroup.path_before_deletion : cgroup.path;
   row.is_implicit = cgroup.is_implicit;
   row.is_dying = cgroup.is_dying;
   row.has_priority = cgroup.has_priority;
-  row.priority = state.EffectivePriority(i);
+  row.priority = cgroup.priority;
   row.children = cgroup.children;
-  row.live_children = cgroup.live_children;
+  row.live_children = record.live_children;
   row.live_items = cgroup.live_items;
   return row;
 }
 
 PoolRow LookAtPool(const State& state, Index i, int64_t time_us) {
-  const PoolRecord& pool = state.pools[i];
+  const PoolView pool = ViewPool(state, i, kRootCgroup, time_us);
   PoolRow row;
-  row.cgroup = state.cgroups[pool.cgroup].id;
-  row.region = state.regions[pool.region].id;
-  row.usage = pool.counter.usage.value();
+  row.cgroup = pool.cgroup_id;
+  row.region = state.regions[state.pools[i].region].id;
+  row.usage = pool.usage.value();
   row.own = pool.own.value();
-  row.peak = pool.counter.peak.value();
-  row.min = pool.counter.min.value();
-  row.low = pool.counter.low.value();
-  row.max = pool.counter.max.value();
+  row.peak = pool.peak.value();
+  row.min = pool.min.value();
+  row.low = pool.low.value();
+  row.max = pool.max.value();
   row.is_observed = pool.is_observed;
-  row.etag = pool.limits_sequence;
+  row.etag = pool.etag;
+  row.over = pool.over.value();
   row.refusals = pool.refusals;
   row.would_refuse = pool.would_refuse;
-  row.byte_microseconds = state.ByteMicroseconds(i, time_us);
+  row.byte_seconds = pool.byte_seconds;
   return row;
 }
 
 ChargeRow LookAtCharge(const State& state, Index i) {
-  const ChargeRecord& charge = state.charges[i];
+  const ChargeView charge = ViewCharge(state, i);
   ChargeRow row;
-  row.id = std::string(charge.id.view());
-  for (Index n = charge.first_item; n != kNone; n = state.items[n].next_in_charge) {
-    const PoolRecord& pool = state.pools[state.items[n].pool];
+  row.id = charge.charge_id;
+  for (const ItemView& view : charge.items) {
     Item item;
-    item.cgroup = state.CgroupName(pool.cgroup);
-    item.region = state.RegionName(pool.region);
-    item.bytes = state.items[n].bytes.value();
+    item.cgroup = view.cgroup;
+    item.region = view.region;
+    item.bytes = view.bytes.value();
     row.items.push_back(std::move(item));
   }
   row.is_partial = charge.is_partial;
   row.has_priority = charge.has_priority;
   row.priority = charge.priority;
-  row.is_preemptible = charge.is_preemptible;
+  row.is_preemptible = charge.preemptible;
   row.created_at_us = charge.created_at_us;
   row.granted_at_us = charge.granted_at_us;
   row.granted_sequence = charge.granted_sequence;
-  row.owner = std::string(DecodeChargeDetails(charge.details.view()).owner_name);
+  row.owner = charge.owner_name;
   return row;
+}
+
+// All pages of a listing, of the size given.
+template <typename List>
+std::vector<Index> AllPages(const List& list) {
+  constexpr size_t kPage = 3;
+  std::vector<Index> all;
+  Index cursor = 0;
+  while (cursor != kNone) {
+    for (const Index i : list(&cursor, kPage)) all.push_back(i);
+  }
+  return all;
 }
 
 }  // namespace
 
 View LookAt(const State& state, int64_t time_us) {
   View view;
-  for (Index i = state.scalars.first_region; i != kNone; i = state.regions[i].next) {
-    view.regions.push_back(LookAtRegion(state, i));
-  }
-  for (Index i = 0; i < state.cgroups.size(); ++i) {
-    if (state.cgroups[i].is_used) view.cgroups.push_back(LookAtCgroup(state, i));
-  }
-  for (Index i = 0; i < state.pools.size(); ++i) {
-    if (state.pools[i].cgroup == kNone) continue;
+  uint64_t after_id = 0;
+  do {
+    for (const Index i : ListRegions(state, &after_id, 2)) {
+      view.regions.push_back(LookAtRegion(state, i));
+    }
+  } while (after_id != 0);
+  const auto cgroups = [&](Index* cursor, size_t limit) {
+    return ListCgroups(state, kNone, cursor, limit);
+  };
+  for (const Index i : AllPages(cgroups)) view.cgroups.push_back(LookAtCgroup(state, i));
+  const auto pools = [&](Index* cursor, size_t limit) {
+    return ListPools(state, PoolFilter(), cursor, limit);
+  };
+  for (const Index i : AllPages(pools)) {
     const PoolRow row = LookAtPool(state, i, time_us);
     if (!row.is_default()) view.pools.push_back(row);
   }
-  for (Index i = 0; i < state.charges.size(); ++i) {
-    if (!state.charges[i].id.empty()) view.charges.push_back(LookAtCharge(state, i));
-  }
+  const auto charges = [&](Index* cursor, size_t limit) {
+    return ListCharges(state, ChargeFilter(), cursor, limit);
+  };
+  for (const Index i : AllPages(charges)) view.charges.push_back(LookAtCharge(state, i));
   for (Index i = 0; i < state.tombstones.size(); ++i) {
     const Blob& id = state.tombstones[i].id;
     if (!id.empty()) view.spent_ids.emplace_back(id.view());

@@ -38,7 +38,8 @@ class LedgerRunner {
   std::unique_ptr<Ledger> ledger_ = std::make_unique<Ledger>();
 };
 
-// What is visible of a state, be it a ledger's or a snapshot's, at a time.
+// What is visible of a state through listings and views, be it a ledger's or a snapshot's, at a
+// time.
 View LookAt(const State& state, int64_t time_us);
 
 }  // namespace model

@@ -88,7 +88,7 @@ std::string Model::Dispatch(const Command& c) {
                     a.tombstone_window_us == b.tombstone_window_us &&
                     a.tombstones_max == b.tombstones_max && a.regions_max == b.regions_max &&
                     a.cgroups_max == b.cgroups_max && a.charges_max == b.charges_max &&
-                    a.items_max == b.items_max;
+                    a.items_max == b.items_max && a.pools_max == b.pools_max;
   s_.bounds = c.bounds;
   return same ? "OK same" : "OK changed";
 }
@@ -137,6 +137,18 @@ size_t Model::MissingOn(const std::string& path) const {
   if (FindCgroup(path) != nullptr) return 0;
   const size_t slash = path.rfind('/');
   return 1 + (slash == 0 ? 0 : MissingOn(path.substr(0, slash)));
+}
+
+size_t Model::MissingPools(const std::string& cgroup, uint64_t region) const {
+  const std::vector<uint64_t> regions = RegionChain(region);
+  const Cgroup* found = FindCgroup(cgroup);
+  if (found == nullptr) {
+    const size_t slash = cgroup.rfind('/');
+    return regions.size() + (slash == 0 ? 0 : MissingPools(cgroup.substr(0, slash), region));
+  }
+  size_t missing = 0;
+  for (const Key& key : Counters(found->id, region)) missing += 1 - s_.pools.count(key);
+  return missing;
 }
 
 uint64_t Model::EnsureCgroup(const std::string& path) {
@@ -311,105 +323,6 @@ int32_t Model::PriorityOf(uint64_t cgroup) const {
     if (s_.cgroups.at(id).priority.has_value()) return *s_.cgroups.at(id).priority;
   }
   return 0;
-}
-
-View Model::Look() const {
-  View view;
-  for (const Region& region : s_.regions) {
-    RegionRow row;
-    row.id = region.id;
-    row.name = RegionName(region);
-    row.parent = region.parent == 0 ? "" : RegionName(*RegionOf(region.parent));
-    row.node = region.node;
-    row.is_group = region.is_group;
-    row.is_gone = region.is_gone;
-    row.is_cordoned = region.is_cordoned;
-    row.grantable_is_explicit = region.grantable.has_value();
-    row.capacity = region.capacity;
-    row.reserved = region.reserved;
-    row.grantable = LimitOf({kRoot, region.id});
-    row.incarnation = region.incarnation;
-    for (const auto& [id, charge] : s_.charges) {
-      for (const ChargedItem& item : charge.items) {
-        const std::vector<uint64_t> chain = RegionChain(item.region);
-        row.live_items += std::count(chain.begin(), chain.end(), region.id);
-      }
-    }
-    for (const Region& other : s_.regions) row.members += other.parent == region.id;
-    view.regions.push_back(std::move(row));
-  }
-  for (const auto& [id, cgroup] : s_.cgroups) {
-    CgroupRow row;
-    row.id = id;
-    row.parent = cgroup.parent;
-    row.name = CgroupName(id);
-    row.path = cgroup.path;
-    row.is_implicit = cgroup.is_implicit;
-    row.is_dying = cgroup.is_dying;
-    row.has_priority = cgroup.priority.has_value();
-    row.priority = PriorityOf(id);
-    for (const auto& [other_id, other] : s_.cgroups) {
-      if (other_id == kRoot || other.parent != id) continue;
-      ++row.children;
-      if (!other.is_dying) ++row.live_children;
-    }
-    for (const auto& [charge_id, charge] : s_.charges) {
-      for (const ChargedItem& item : charge.items) row.live_items += item.cgroup == id;
-    }
-    view.cgroups.push_back(std::move(row));
-  }
-  LookAtCharges(&view);
-  view.sequence = s_.sequence;
-  view.ids_covered_since_us = s_.ids_covered_since_us;
-  return view;
-}
-
-void Model::LookAtCharges(View* view) const {
-  std::map<Key, uint64_t> own;
-  for (const auto& [id, charge] : s_.charges) {
-    ChargeRow row;
-    row.id = id;
-    for (const ChargedItem& item : charge.items) {
-      Item named;
-      named.cgroup = CgroupName(item.cgroup);
-      named.region = RegionName(*RegionOf(item.region));
-      named.bytes = item.bytes;
-      row.items.push_back(named);
-      for (const uint64_t region : RegionChain(item.region)) {
-        own[{item.cgroup, region}] += item.bytes;
-      }
-    }
-    row.is_partial = charge.is_partial;
-    row.has_priority = charge.priority.has_value();
-    row.priority = charge.priority.value_or(0);
-    row.is_preemptible = charge.is_preemptible;
-    row.created_at_us = charge.created_at_us;
-    row.granted_at_us = charge.granted_at_us;
-    row.granted_sequence = charge.granted_sequence;
-    row.owner = charge.owner;
-    view->charges.push_back(std::move(row));
-  }
-  const Usage usage = UsageNow();
-  for (const auto& [key, pool] : s_.pools) {
-    PoolRow row;
-    row.cgroup = key.first;
-    row.region = key.second;
-    const auto used = usage.find(key);
-    if (used != usage.end()) row.usage = static_cast<uint64_t>(used->second);
-    row.own = own[key];
-    row.peak = static_cast<uint64_t>(pool.peak);
-    row.min = pool.min;
-    row.low = pool.low;
-    row.max = key.first == kRoot ? LimitOf(key) : pool.max;
-    row.is_observed = pool.is_observed;
-    row.etag = pool.etag;
-    row.refusals = pool.refusals;
-    row.would_refuse = pool.would_refuse;
-    row.byte_microseconds = pool.byte_microseconds;
-    if (!row.is_default()) view->pools.push_back(row);
-  }
-  for (const Spent& spent : s_.spent) view->spent_ids.push_back(spent.id);
-  std::sort(view->spent_ids.begin(), view->spent_ids.end());
 }
 
 }  // namespace model

@@ -43,6 +43,8 @@ class Model {
   Protection Protect(uint64_t cgroup, uint64_t region, uint64_t limit) const;
   std::string EvictValuable(uint64_t limit, uint64_t cgroup, uint64_t region,
                             bool ignore_low) const;
+  // The kernel's text of a file (rule R13), or the error.
+  std::string ReadFile(const std::string& cgroup, const std::string& file) const;
   bool IsBelow(uint64_t cgroup, uint64_t ancestor) const;
 
  private:
@@ -117,6 +119,7 @@ class Model {
   std::string DeleteCgroup(const Command& c);
   std::string DropItems(uint64_t region, int64_t time_us);
   bool HasItems(uint64_t region) const;
+  bool HasRoomForParent(const Region& region, uint64_t parent) const;
   // Groups from `group` up (0: none), and the longest way down from it.
   size_t GroupsUp(uint64_t group) const;
   size_t GroupsDown(uint64_t group) const;
@@ -146,6 +149,8 @@ class Model {
   const Cgroup* FindCgroup(const std::string& name) const;
   // The error of naming `path` in a charge or limit, or "".
   std::string CheckCgroup(const std::string& path) const;
+  // Pools that are missing for a charge or limit, this one's levels counted for itself alone.
+  size_t MissingPools(const std::string& cgroup, uint64_t region) const;
   // Cgroups that are missing on the way down to it.
   size_t MissingOn(const std::string& path) const;
   // The cgroup of that path, made with its ancestors if it is not there.
@@ -164,6 +169,8 @@ class Model {
   void MakePools();
   uint64_t LimitOf(Key counter) const;
   int32_t PriorityOf(uint64_t cgroup) const;
+
+  // ---- model_view.cc ----
   View Look() const;
   void LookAtCharges(View* view) const;
 

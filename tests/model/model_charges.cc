@@ -57,8 +57,11 @@ std::string Model::Charge(const Command& c) {
     if (!error.empty()) return error;
   }
   // What two items would share is counted for each.
-  size_t missing = 0;
-  for (const Item& item : c.items) missing += MissingOn(item.cgroup);
+  size_t missing = 0, missing_pools = 0;
+  for (const Item& item : c.items) {
+    missing += MissingOn(item.cgroup);
+    missing_pools += MissingPools(item.cgroup, FindRegion(item.region)->id);
+  }
   std::vector<Ask> asks;
   const State before = s_;
   for (const Item& item : c.items) {
@@ -74,6 +77,7 @@ std::string Model::Charge(const Command& c) {
   size_t live_items = c.items.size();
   for (const auto& [id, charge] : s_.charges) live_items += charge.items.size();
   if ((missing > 0 && before.cgroups.size() + missing > s_.bounds.cgroups_max) ||
+      (missing_pools > 0 && before.pools.size() + missing_pools > s_.bounds.pools_max) ||
       s_.charges.size() >= s_.bounds.charges_max || live_items > s_.bounds.items_max) {
     return "RESOURCE_EXHAUSTED TOO_MANY";
   }

@@ -39,6 +39,15 @@ size_t Model::GroupsDown(uint64_t group) const {
   return deepest + 1;
 }
 
+// Each pool of the region may need one in every group above; whether it is there already does not
+// count.
+bool Model::HasRoomForParent(const Region& region, uint64_t parent) const {
+  if (parent == 0 || parent == region.parent) return true;
+  size_t pools = 0;
+  for (const auto& entry : s_.pools) pools += entry.first.second == region.id;
+  return s_.pools.size() + pools * GroupsUp(parent) <= s_.bounds.pools_max;
+}
+
 // Drops the items in a region, and charges with their last item. What that frees is collected by
 // the caller.
 std::string Model::DropItems(uint64_t region, int64_t time_us) {
@@ -89,8 +98,11 @@ std::string Model::Register(const Command& c) {
         HasItems(region->id)) {
       return "FAILED_PRECONDITION HAS_CHARGES";
     }
+    if (!HasRoomForParent(*region, parent_id)) return "RESOURCE_EXHAUSTED TOO_MANY";
   } else {
-    if (s_.regions.size() >= s_.bounds.regions_max) return "RESOURCE_EXHAUSTED TOO_MANY";
+    if (s_.regions.size() >= s_.bounds.regions_max || s_.pools.size() >= s_.bounds.pools_max) {
+      return "RESOURCE_EXHAUSTED TOO_MANY";
+    }
     Region made;
     made.id = s_.next_region++;
     made.name = c.name;
@@ -156,8 +168,11 @@ std::string Model::RegisterGroup(const Command& c) {
   if (!created && parent_id != group->parent && HasItems(group->id)) {
     return "FAILED_PRECONDITION HAS_CHARGES";
   }
+  if (!created && !HasRoomForParent(*group, parent_id)) return "RESOURCE_EXHAUSTED TOO_MANY";
   if (created) {
-    if (s_.regions.size() >= s_.bounds.regions_max) return "RESOURCE_EXHAUSTED TOO_MANY";
+    if (s_.regions.size() >= s_.bounds.regions_max || s_.pools.size() >= s_.bounds.pools_max) {
+      return "RESOURCE_EXHAUSTED TOO_MANY";
+    }
     Region made;
     made.id = s_.next_region++;
     made.name = c.name;
@@ -211,7 +226,7 @@ std::string Model::SetLimits(const Command& c) {
     bool is_changed = false;
   };
   std::vector<Result> results;
-  size_t missing = 0;  // What two updates would share is counted for each.
+  size_t missing = 0, missing_pools = 0;  // What two updates would share is counted for each.
   for (const LimitChange& change : c.limits) {
     Result result;
     const Cgroup* cgroup = FindCgroup(change.cgroup);
@@ -225,10 +240,14 @@ std::string Model::SetLimits(const Command& c) {
     result.pool.is_observed = change.observe.value_or(old.is_observed);
     result.is_changed = result.pool.min != old.min || result.pool.low != old.low ||
                         result.pool.max != old.max || result.pool.is_observed != old.is_observed;
-    if (result.is_changed) missing += MissingOn(change.cgroup);
+    if (result.is_changed) {
+      missing += MissingOn(change.cgroup);
+      missing_pools += MissingPools(change.cgroup, FindRegion(change.region)->id);
+    }
     results.push_back(result);
   }
-  if (missing > 0 && s_.cgroups.size() + missing > s_.bounds.cgroups_max) {
+  if ((missing > 0 && s_.cgroups.size() + missing > s_.bounds.cgroups_max) ||
+      (missing_pools > 0 && s_.pools.size() + missing_pools > s_.bounds.pools_max)) {
     return "RESOURCE_EXHAUSTED TOO_MANY";
   }
   for (size_t i = 0; i < results.size(); ++i) {

@@ -205,7 +205,7 @@ TEST(DifferenceTest, EveryNumberCounts) {
   EXPECT_TRUE(changed([](View* v) { v->cgroups.emplace_back(); }));
   EXPECT_TRUE(changed([](View* v) { v->cgroups[0].is_dying = true; }));
   EXPECT_TRUE(changed([](View* v) { ++v->pools[0].peak; }));
-  EXPECT_TRUE(changed([](View* v) { ++v->pools[0].byte_microseconds; }));
+  EXPECT_TRUE(changed([](View* v) { v->pools[0].byte_seconds = "0.000001"; }));
   EXPECT_TRUE(changed([](View* v) { ++v->pools[0].refusals; }));
   EXPECT_TRUE(changed([](View* v) { ++v->charges[0].items[0].bytes; }));
   EXPECT_TRUE(changed([](View* v) { v->charges[0].is_partial = true; }));

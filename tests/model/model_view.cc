@@ -1,0 +1,175 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The part of Model that says what can be seen.
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "tests/model/model.h"
+
+namespace dmem {
+namespace model {
+namespace {
+
+// Digits by hand: 128 bits, of which the last six are behind the point.
+std::string Seconds(unsigned __int128 microseconds) {
+  std::string digits;
+  for (; microseconds > 0; microseconds /= 10) {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(microseconds % 10)));
+  }
+  while (digits.size() < 7) digits.insert(digits.begin(), '0');
+  digits.insert(digits.end() - 6, '.');
+  while (digits.back() == '0') digits.pop_back();
+  if (digits.back() == '.') digits.pop_back();
+  return digits;
+}
+
+std::string Word(uint64_t value) { return value == kUnlimitedBytes ? "max" : absl::StrCat(value); }
+
+}  // namespace
+
+View Model::Look() const {
+  View view;
+  const Usage usage = UsageNow();
+  const auto usage_of = [&](const Key& key) {
+    const auto used = usage.find(key);
+    return used == usage.end() ? 0 : static_cast<uint64_t>(used->second);
+  };
+  for (const Region& region : s_.regions) {
+    RegionRow row;
+    row.id = region.id;
+    row.name = RegionName(region);
+    row.parent = region.parent == 0 ? "" : RegionName(*RegionOf(region.parent));
+    row.node = region.node;
+    row.is_group = region.is_group;
+    row.is_gone = region.is_gone;
+    row.is_cordoned = region.is_cordoned;
+    row.grantable_is_explicit = region.grantable.has_value();
+    row.reserved = region.reserved;
+    row.incarnation = region.incarnation;
+    row.usage = usage_of({kRoot, region.id});
+    if (!region.is_group) {
+      row.capacity = region.capacity;
+      row.grantable = LimitOf({kRoot, region.id});
+      row.over = row.usage > row.grantable ? row.usage - row.grantable : 0;
+    }
+    for (const Region& other : s_.regions) {
+      const std::vector<uint64_t> chain = RegionChain(other.id);
+      if (std::count(chain.begin() + 1, chain.end(), region.id) == 0) continue;
+      ++(other.is_group ? row.member_groups : row.member_regions);
+      if (other.is_group || other.is_gone) continue;
+      row.capacity += other.capacity;
+      row.grantable = std::min(row.grantable + LimitOf({kRoot, other.id}), kUnlimitedBytes);
+    }
+    for (const auto& [id, charge] : s_.charges) {
+      for (const ChargedItem& item : charge.items) {
+        const std::vector<uint64_t> chain = RegionChain(item.region);
+        row.live_items += std::count(chain.begin(), chain.end(), region.id);
+      }
+    }
+    view.regions.push_back(std::move(row));
+  }
+  for (const auto& [id, cgroup] : s_.cgroups) {
+    CgroupRow row;
+    row.id = id;
+    row.parent = cgroup.parent;
+    row.name = CgroupName(id);
+    row.path = cgroup.path;
+    row.is_implicit = cgroup.is_implicit;
+    row.is_dying = cgroup.is_dying;
+    row.has_priority = cgroup.priority.has_value();
+    row.priority = PriorityOf(id);
+    for (const auto& [other_id, other] : s_.cgroups) {
+      if (other_id == kRoot || other.parent != id) continue;
+      ++row.children;
+      if (!other.is_dying) ++row.live_children;
+    }
+    for (const auto& [charge_id, charge] : s_.charges) {
+      for (const ChargedItem& item : charge.items) row.live_items += item.cgroup == id;
+    }
+    view.cgroups.push_back(std::move(row));
+  }
+  LookAtCharges(&view);
+  view.sequence = s_.sequence;
+  view.ids_covered_since_us = s_.ids_covered_since_us;
+  return view;
+}
+
+void Model::LookAtCharges(View* view) const {
+  std::map<Key, uint64_t> own;
+  for (const auto& [id, charge] : s_.charges) {
+    ChargeRow row;
+    row.id = id;
+    for (const ChargedItem& item : charge.items) {
+      Item named;
+      named.cgroup = CgroupName(item.cgroup);
+      named.region = RegionName(*RegionOf(item.region));
+      named.bytes = item.bytes;
+      row.items.push_back(named);
+      for (const uint64_t region : RegionChain(item.region)) {
+        own[{item.cgroup, region}] += item.bytes;
+      }
+    }
+    row.is_partial = charge.is_partial;
+    row.has_priority = charge.priority.has_value();
+    row.priority = charge.priority.value_or(PriorityOf(charge.items[0].cgroup));
+    row.is_preemptible = charge.is_preemptible;
+    row.created_at_us = charge.created_at_us;
+    row.granted_at_us = charge.granted_at_us;
+    row.granted_sequence = charge.granted_sequence;
+    row.owner = charge.owner;
+    view->charges.push_back(std::move(row));
+  }
+  const Usage usage = UsageNow();
+  for (const auto& [key, pool] : s_.pools) {
+    PoolRow row;
+    row.cgroup = key.first;
+    row.region = key.second;
+    const auto used = usage.find(key);
+    if (used != usage.end()) row.usage = static_cast<uint64_t>(used->second);
+    row.own = own[key];
+    row.peak = static_cast<uint64_t>(pool.peak);
+    row.min = pool.min;
+    row.low = pool.low;
+    row.max = key.first == kRoot ? LimitOf(key) : pool.max;
+    row.is_observed = pool.is_observed;
+    row.etag = pool.etag;
+    row.refusals = pool.refusals;
+    row.would_refuse = pool.would_refuse;
+    row.over = row.usage > row.max ? row.usage - row.max : 0;
+    row.byte_seconds = Seconds(pool.byte_microseconds);
+    if (!row.is_default()) view->pools.push_back(row);
+  }
+  for (const Spent& spent : s_.spent) view->spent_ids.push_back(spent.id);
+  std::sort(view->spent_ids.begin(), view->spent_ids.end());
+}
+
+std::string Model::ReadFile(const std::string& cgroup, const std::string& file) const {
+  const bool is_root = cgroup == "/";
+  if (file != "dmem.current" && (file == "dmem.capacity") != is_root) {
+    return "NOT_FOUND FILE_NOT_FOUND";
+  }
+  const uint64_t id = FindCgroup(cgroup)->id;
+  std::string text;
+  for (const bool groups : {false, true}) {
+    for (const RegionRow& region : view_.regions) {
+      if (region.is_gone || region.is_group != groups) continue;
+      PoolRow pool;
+      for (const PoolRow& row : view_.pools) {
+        if (row.cgroup == id && row.region == region.id) pool = row;
+      }
+      const std::string value = file == "dmem.capacity"  ? absl::StrCat(region.capacity)
+                                : file == "dmem.current" ? Word(pool.usage)
+                                : file == "dmem.peak"    ? Word(pool.peak)
+                                : file == "dmem.min"     ? Word(pool.min)
+                                : file == "dmem.low"     ? Word(pool.low)
+                                                         : Word(pool.max);
+      absl::StrAppend(&text, region.name, " ", value, "\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace model
+}  // namespace dmem
