@@ -44,8 +44,8 @@ absl::StatusOr<std::unique_ptr<DmemdProcess>> DmemdProcess::Start(const Options&
 std::unique_ptr<DmemdProcess> DmemdProcess::Launch(const Options& options) {
   std::vector<std::string> arguments = {
       options.binary,
-      "--listen=127.0.0.1:0",
-      "--http=127.0.0.1:0",
+      absl::StrCat("--listen=", options.listen),
+      absl::StrCat("--http=", options.http),
       absl::StrCat("--data-dir=", options.data_dir),
       absl::StrCat("--store=", options.store),
   };

@@ -27,7 +27,9 @@ class DmemdProcess {
     std::string binary = "server/dmemd";  // As tests find it.
     std::string data_dir;
     std::string store = "rocksdb";
-    std::vector<std::string> flags;  // Beside addresses (loopback, port 0), directory and store.
+    std::string listen = "127.0.0.1:0";
+    std::string http = "127.0.0.1:0";
+    std::vector<std::string> flags;  // Beside these.
   };
 
   // Starts one and waits until it is ready. Errors: FAILED_PRECONDITION with its exit code and what
