@@ -31,6 +31,10 @@ absl::Status RetryLoop(const RetryPolicy& policy, const RetryEnvironment& enviro
   absl::Duration backoff = policy.backoff_initial;
   for (int attempts = 1;; ++attempts) {
     const absl::Status status = attempt(deadline - environment.now());
+    if (absl::IsDeadlineExceeded(status)) {
+      return WithReason(status,
+                        absl::StrCat("no answer within ", absl::FormatDuration(policy.timeout)));
+    }
     if (!absl::IsUnavailable(status)) return status;
     if (idempotency == Idempotency::kNonIdempotent) {
       return WithReason(status, "not sent again: it may have taken effect");

@@ -26,10 +26,10 @@ struct RetryPolicy {
 };
 
 // Calls `attempt` with the time that is left of policy.timeout until it answers something else than
-// UNAVAILABLE, and returns that. UNAVAILABLE is returned, with its payloads and the reason appended
-// to its text, if the request is not idempotent (it may have taken effect), if attempts_max were
-// made, or if the next wait would pass the deadline. The wait is at least what a
-// google.rpc.RetryInfo asks for.
+// UNAVAILABLE, and returns that; to DEADLINE_EXCEEDED it appends how long that was. UNAVAILABLE is
+// returned, with its payloads and the reason appended to its text, if the request is not idempotent
+// (it may have taken effect), if attempts_max were made, or if the next wait would pass the
+// deadline. The wait is at least what a google.rpc.RetryInfo asks for.
 absl::Status RetryLoop(const RetryPolicy& policy, const RetryEnvironment& environment,
                        Idempotency idempotency,
                        absl::FunctionRef<absl::Status(absl::Duration timeout)> attempt);

@@ -81,13 +81,21 @@ TEST_F(RetryLoopTest, ChanceTakesUpToHalfOffTheWait) {
 }
 
 TEST_F(RetryLoopTest, OtherErrorsAreReturnedAsTheyAre) {
-  for (const absl::Status& error :
-       {absl::ResourceExhaustedError("full"), absl::AbortedError("etag"),
-        absl::DeadlineExceededError("late"), absl::InternalError("bug")}) {
+  for (const absl::Status& error : {absl::ResourceExhaustedError("full"),
+                                    absl::AbortedError("etag"), absl::InternalError("bug")}) {
     timeouts_.clear();
     EXPECT_EQ(Run(Idempotency::kIdempotent, {error}), error);
     EXPECT_EQ(timeouts_.size(), 1u);
   }
+}
+
+TEST_F(RetryLoopTest, DeadlineIsNotTriedAgainAndSaysHowLongItWas) {
+  policy_.timeout = absl::Seconds(3);
+  const absl::Status status =
+      Run(Idempotency::kIdempotent, {absl::DeadlineExceededError("Deadline Exceeded")});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status));
+  EXPECT_EQ(status.message(), "Deadline Exceeded (no answer within 3s)");
+  EXPECT_EQ(timeouts_.size(), 1u);
 }
 
 TEST_F(RetryLoopTest, NonIdempotentRequestsAreSentOnce) {

@@ -235,14 +235,14 @@ TEST_F(DmemctlTest, ChargeBeyondAnObservedMaxIsChargedWithAWarning) {
 }
 
 TEST_F(DmemctlTest, ChargeWhoseAnswerIsLostSaysHowToBeSure) {
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 6; ++i) {
     service_.Fail<v1::ChargeResponse>(absl::UnavailableError("down"));
   }
   const Result result = Run({"charge", "/a", "n1/gpu0", "1"});
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_THAT(result.out, IsEmpty());
   EXPECT_THAT(result.err, HasSubstr("Warning: it may have been charged; dmemctl uncharge c-1 "));
-  EXPECT_THAT(result.err, HasSubstr("Error: down (gave up after 5 attempts)\n"));
+  EXPECT_THAT(result.err, HasSubstr("Error: down (gave up after 6 attempts)\n"));
 }
 
 TEST_F(DmemctlTest, UnchargeSaysWhatBecameOfEachId) {

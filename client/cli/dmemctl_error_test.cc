@@ -126,7 +126,7 @@ TEST_F(DmemctlTest, ExitCodeTellsKindsOfErrorsApart) {
       {absl::InternalError(""), 1, "INTERNAL"},
   };
   for (const auto& c : kCases) {
-    const int attempts = absl::IsUnavailable(c.status) ? 5 : 1;
+    const int attempts = absl::IsUnavailable(c.status) ? 6 : 1;
     for (int i = 0; i < attempts; ++i) service_.Fail<v1::SetLimitsResponse>(c.status);
     const Result result = Run({"set", "limits", "/a", "r", "--max=1"});
     EXPECT_EQ(result.exit_code, c.exit_code) << c.status;
@@ -169,13 +169,13 @@ TEST_F(DmemctlTest, ErrorsNameTheCommandsThatHelp) {
 TEST_F(DmemctlTest, ServerThatIsNotThereIsUnavailableAndNamed) {
   const Result result = Run({"get", "regions", "--server", "127.0.0.1:1"});
   EXPECT_EQ(result.exit_code, 4);
-  EXPECT_THAT(result.err, HasSubstr("gave up after 5 attempts"));
+  EXPECT_THAT(result.err, HasSubstr("gave up after 6 attempts"));
   EXPECT_THAT(result.err, HasSubstr("is dmemd running at 127.0.0.1:1? Another address is given "
                                     "with --server or DMEM_SERVER"));
 }
 
 TEST_F(DmemctlTest, TimeoutBoundsTheWaits) {
-  for (int i = 0; i < 5; ++i) service_.Fail<v1::CheckResponse>(absl::UnavailableError("busy"));
+  for (int i = 0; i < 6; ++i) service_.Fail<v1::CheckResponse>(absl::UnavailableError("busy"));
   const Result result = Run({"check", "--timeout", "250ms"});
   EXPECT_EQ(result.exit_code, 4);
   EXPECT_THAT(result.err,

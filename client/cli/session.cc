@@ -10,9 +10,9 @@
 namespace dmem::client {
 namespace {
 
-// Enough to ride over a restart of a small server, and little enough that a wrong address is
-// reported in about two seconds.
-constexpr int kAttemptsMax = 5;
+// With RetryPolicy's waits some two to three seconds: enough to ride over the restart of a small
+// server, and little enough for somebody who waits to be told of a wrong address.
+constexpr int kAttemptsMax = 6;
 
 }  // namespace
 
