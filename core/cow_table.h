@@ -67,10 +67,10 @@ class SnapshotEpochs {
   std::vector<Retired> retired_;
 };
 
-// An array of trivially copyable records in pages. The owner changes records through Mutable; a page
-// that a snapshot may read is copied first. Frozen() is a copy that can be read from another thread
-// while the owner goes on. A reference into the table may be stale after Mutable or Append of any
-// record: read again, or take the Mutable one.
+// An array of trivially copyable records in pages. The owner changes records through Mutable; a
+// page that a snapshot may read is copied first. Frozen() is a copy that can be read from another
+// thread while the owner goes on. A reference into the table may be stale after Mutable or Append
+// of any record: read again, or take the Mutable one.
 //
 // Thread-compatible; a frozen copy is immutable.
 template <typename T, size_t kPageSize = 64>

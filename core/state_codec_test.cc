@@ -178,12 +178,12 @@ TEST(StateCodecTest, ADamagedOrMissingObjectIsAnErrorOrAnotherHash) {
     EXPECT_EQ(HashOf(restored.state()) == all.hash, encoded == objects);
     return encoded != objects;
   };
-  std::mt19937 random(1);
+  std::mt19937 rng(1);
   size_t noticed = 0;
   for (const auto& [key, value] : objects) {
     Objects damaged = objects;
     std::string& bytes = damaged[key];
-    bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
+    bytes[rng() % bytes.size()] ^= static_cast<char>(1 << rng() % 8);
     noticed += expect_refused_or_right(damaged);
     damaged.erase(key);
     EXPECT_TRUE(expect_refused_or_right(damaged)) << absl::CHexEscape(key);
