@@ -210,26 +210,30 @@ TEST_F(PowerCutTest, FullDiskAtAnyOperationIsReportedAndLosesNothing) {
   }
 }
 
-// A sync fails, the process is restarted and finds the record, because the operating system still
-// has it; then the power goes. What the restart has shown must not go with it.
+// A sync fails, or the process ends before it; a restart finds what was written, because the
+// operating system still has it; then the power goes. What the restart has shown must not go with
+// it.
 TEST_F(PowerCutTest, WhatARestartHasShownStaysThroughAPowerCut) {
   const int64_t operations = Operations();
-  const int stride = Depth() > 1 ? 1 : 4;
-  for (int64_t at = std::random_device()() % stride; at < operations; at += stride) {
-    Clear();
-    PowerCutEnv disk(root_);
-    disk.FailAt(at, /*and_later=*/false);
-    Live(disk).IgnoreError();
-    disk.StopFailing();
-    {
-      RocksDbStore store(Options(disk));
-      const absl::Status status = Workload(&known_).Recover(store).status();
-      ASSERT_TRUE(status.ok()) << "failed at operation " << at << ": " << status;
+  const int stride = Depth() > 1 ? 1 : 7;
+  for (const bool and_later : {true, false}) {
+    for (int64_t at = std::random_device()() % stride; at < operations; at += stride) {
+      SCOPED_TRACE(absl::StrCat("failed at operation ", at, and_later ? " and later" : ""));
+      Clear();
+      PowerCutEnv disk(root_);
+      disk.FailAt(at, and_later);
+      Live(disk).IgnoreError();
+      disk.StopFailing();
+      {
+        RocksDbStore store(Options(disk));
+        const absl::Status status = Workload(&known_).Recover(store).status();
+        ASSERT_TRUE(status.ok()) << status;
+      }
+      disk.Cut();
+      disk.Settle(Unsynced::kDropped, 0);
+      const absl::Status status = ComeBack();
+      ASSERT_TRUE(status.ok()) << status;
     }
-    disk.Cut();
-    disk.Settle(Unsynced::kDropped, 0);
-    const absl::Status status = ComeBack();
-    ASSERT_TRUE(status.ok()) << "failed at operation " << at << ": " << status;
   }
 }
 

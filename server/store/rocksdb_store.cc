@@ -249,6 +249,11 @@ absl::Status RocksDbStore::OpenEpoch(const RecoveredLog& read) {
   absl::Status status = FromRocksDb(DeleteFileIfExists(env_.get(), checkpoint_path_),
                                     absl::StrCat("cannot delete ", checkpoint_path_));
   if (!status.ok()) return status;
+  // FORMAT may be there and not be durable, after a process that failed to sync its name: a power
+  // cut would then make the store an unfinished one again, with acknowledged records in it.
+  status = FromRocksDb(SyncDirectory(env_.get(), options_.data_dir),
+                       absl::StrCat("cannot sync ", options_.data_dir));
+  if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<RocksDbDatabase>> database =
       RocksDbDatabase::Open(DatabaseOptionsOf(options_, database_dir_, env_.get()));
   if (!database.ok()) return database.status();
