@@ -16,6 +16,7 @@
 #include "core/limit_text.h"
 #include "core/protection.h"
 #include "core/state_restorer.h"
+#include "tests/model/plan_check.h"
 
 namespace dmem {
 namespace model {
@@ -56,6 +57,7 @@ std::string Episode::Step(const Command& command) {
   std::mt19937_64 dice(static_cast<uint64_t>(command.time_us));
   if (difference.empty()) difference = CompareProtection(dice());
   if (difference.empty()) difference = CompareFile(dice());
+  if (difference.empty()) difference = CheckPlan(runner_.state(), model_, dice());
   if (difference.empty()) difference = CheckMaxima(command);
   if (difference.empty()) difference = CheckSnapshots(command, dice());
   if (difference.empty()) {

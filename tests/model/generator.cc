@@ -18,6 +18,8 @@ constexpr int64_t kSecondUs = 1000000;
 Generator::Generator(uint64_t seed) : random_(seed), time_us_(1000000 * kSecondUs) {
   is_huge_ = Chance(15);
   is_bounded_ = Chance(20);
+  regions_ = Between(1, 4);
+  groups_ = Between(1, 4);
 }
 
 uint64_t Generator::Between(uint64_t from, uint64_t to) {
@@ -40,13 +42,13 @@ std::string Generator::Cgroup(const View& view) {
 }
 
 std::string Generator::Region(const View& view) {
-  if (Chance(90) || view.regions.empty()) return absl::StrCat("r", Between(1, 4));
+  if (Chance(90) || view.regions.empty()) return absl::StrCat("r", Between(1, regions_));
   return Chance(20) ? absl::StrCat("r1@", Between(1, 9)) : OneOf(view.regions).name;
 }
 
 std::string Generator::Group() {
-  if (Chance(5)) return absl::StrCat("r", Between(1, 4));
-  return absl::StrCat("g", Between(1, Chance(20) ? 12 : 4));
+  if (Chance(5)) return absl::StrCat("r", Between(1, regions_));
+  return absl::StrCat("g", Between(1, Chance(20) ? 12 : groups_));
 }
 
 std::string Generator::ChargeId() { return absl::StrCat("c", Between(1, 30)); }
@@ -120,7 +122,8 @@ Command Generator::Next(const View& view) {
 Command Generator::Register(const View& view) {
   Command c;
   c.kind = Kind::kRegister;
-  c.name = Chance(95) ? absl::StrCat("r", Between(1, 4)) : absl::StrCat("g", Between(1, 4));
+  c.name =
+      Chance(95) ? absl::StrCat("r", Between(1, regions_)) : absl::StrCat("g", Between(1, groups_));
   c.capacity = Between(1, 400);
   c.reserved = Chance(50) ? 0 : Between(0, c.capacity);
   if (Chance(60)) c.grantable = Chance(50) ? kUnlimitedBytes : LimitBytes();

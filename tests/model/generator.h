@@ -62,6 +62,7 @@ class Generator {
   int steps_ = 0;
   bool is_huge_;               // Amounts near 2^63 too.
   bool is_bounded_;            // Small bounds on the numbers of objects.
+  uint64_t regions_, groups_;  // How many names of each.
   std::vector<Command> sent_;  // The last charges.
 };
 

@@ -268,6 +268,20 @@ std::vector<uint64_t> Model::Collect() {
   return dying;
 }
 
+bool Model::IsInRegion(uint64_t region, uint64_t region_or_group) const {
+  const std::vector<uint64_t> chain = RegionChain(region);
+  return std::find(chain.begin(), chain.end(), region_or_group) != chain.end();
+}
+
+uint64_t Model::UsageOf(uint64_t cgroup, uint64_t region) const {
+  const auto usage = usage_.find({cgroup, region});
+  return usage == usage_.end() ? 0 : static_cast<uint64_t>(usage->second);
+}
+
+void Model::TakeOff(uint64_t cgroup, uint64_t region, uint64_t bytes) {
+  for (const Key& counter : Counters(cgroup, region)) usage_[counter] -= bytes;
+}
+
 bool Model::IsBelow(uint64_t cgroup, uint64_t ancestor) const {
   const std::vector<uint64_t> chain = CgroupChain(cgroup);
   return std::find(chain.begin() + 1, chain.end(), ancestor) != chain.end();

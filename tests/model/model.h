@@ -46,6 +46,11 @@ class Model {
   // The kernel's text of a file (rule R13), or the error.
   std::string ReadFile(const std::string& cgroup, const std::string& file) const;
   bool IsBelow(uint64_t cgroup, uint64_t ancestor) const;
+  bool IsInRegion(uint64_t region, uint64_t region_or_group) const;
+  std::vector<uint64_t> RegionChain(uint64_t region) const;  // Itself, then its groups upwards.
+  uint64_t UsageOf(uint64_t cgroup, uint64_t region) const;
+  // From here on, protection is as if that much were gone. Apply forgets it.
+  void TakeOff(uint64_t cgroup, uint64_t region, uint64_t bytes);
 
  private:
   using Key = std::pair<uint64_t, uint64_t>;  // Cgroup, region.
@@ -157,8 +162,7 @@ class Model {
   uint64_t EnsureCgroup(const std::string& path);
   std::string RegionName(const Region& region) const;
   std::string CgroupName(uint64_t id) const;
-  std::vector<uint64_t> RegionChain(uint64_t region) const;  // Itself, then its groups upwards.
-  std::vector<uint64_t> CgroupChain(uint64_t cgroup) const;  // Itself, then up to "/".
+  std::vector<uint64_t> CgroupChain(uint64_t cgroup) const;           // Itself, then up to "/".
   std::vector<Key> Counters(uint64_t cgroup, uint64_t region) const;  // In order of the walk.
   Usage UsageNow() const;
   // Removes the cgroups and regions that nothing keeps; returns the ids of dying ones, ascending.
