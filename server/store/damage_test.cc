@@ -24,6 +24,7 @@
 #include "server/store/rocksdb_store.h"
 #include "server/store/testing/power_cut_env.h"
 #include "server/store/testing/scratch_directory.h"
+#include "server/store/testing/seed.h"
 #include "server/store/testing/workload.h"
 
 namespace dmem::server {
@@ -188,8 +189,8 @@ class DamageTest : public ::testing::Test {
 
   // All kinds of damage to each file, `flips` and `cuts` of each at random places.
   void CheckAll(const Sample& sample, int flips, int cuts) {
-    const uint64_t seed = std::random_device()();
-    std::mt19937_64 random(seed);
+    const uint64_t seed = TestSeed();
+    std::mt19937_64 rng(seed);
     std::map<std::string, Counts> counts;
     for (const auto& [name, contents] : sample.files) {
       SCOPED_TRACE(absl::StrCat("seed ", seed));
@@ -199,12 +200,12 @@ class DamageTest : public ::testing::Test {
       std::uniform_int_distribution<size_t> place(0, contents.size() - 1);
       // The ends are where headers and footers are.
       std::vector<size_t> places = {0, contents.size() - 1};
-      for (int i = 0; i < flips; ++i) places.push_back(place(random));
+      for (int i = 0; i < flips; ++i) places.push_back(place(rng));
       for (size_t at : places) {
-        Check(sample, {Kind::kFlip, name, at, static_cast<int>(random() % 8)}, count);
+        Check(sample, {Kind::kFlip, name, at, static_cast<int>(rng() % 8)}, count);
       }
       places = {0, contents.size() - 1};
-      for (int i = 0; i < cuts; ++i) places.push_back(place(random));
+      for (int i = 0; i < cuts; ++i) places.push_back(place(rng));
       for (size_t at : places) Check(sample, {Kind::kCut, name, at}, count);
       if (HasFailure()) break;
     }

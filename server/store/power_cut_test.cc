@@ -17,6 +17,7 @@
 #include "server/store/rocksdb_store.h"
 #include "server/store/testing/power_cut_env.h"
 #include "server/store/testing/scratch_directory.h"
+#include "server/store/testing/seed.h"
 #include "server/store/testing/workload.h"
 
 namespace dmem::server {
@@ -100,9 +101,9 @@ class PowerCutTest : public ::testing::Test {
 TEST_F(PowerCutTest, NothingAcknowledgedIsLostWhereverThePowerGoes) {
   const int64_t operations = Operations();
   ASSERT_GT(operations, 150);
-  // In the presubmit the even operations or the odd ones, by chance; else all.
+  // In the presubmit the even operations or the odd ones, as the seed says; else all.
   const int stride = Depth() > 1 ? 1 : 2;
-  for (int64_t cut = std::random_device()() % stride; cut < operations; cut += stride) {
+  for (int64_t cut = TestSeed() % stride; cut < operations; cut += stride) {
     Clear();
     PowerCutEnv disk(root_);
     disk.CutAt(cut);
@@ -115,7 +116,7 @@ TEST_F(PowerCutTest, NothingAcknowledgedIsLostWhereverThePowerGoes) {
 }
 
 TEST_F(PowerCutTest, NothingAcknowledgedIsLostWhenPartOfWhatWasNotSyncedIsThere) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = TestSeed();
   const int64_t operations = Operations();
   const int stride = Depth() > 1 ? 1 : 3;
   for (int round = 0; round < Depth(); ++round) {
@@ -135,18 +136,18 @@ TEST_F(PowerCutTest, NothingAcknowledgedIsLostWhenPartOfWhatWasNotSyncedIsThere)
 
 // Cuts during the recovery from cuts.
 TEST_F(PowerCutTest, NothingAcknowledgedIsLostInAChainOfCuts) {
-  const uint64_t seed = std::random_device()();
-  std::mt19937_64 random(seed);
+  const uint64_t seed = TestSeed();
+  std::mt19937_64 rng(seed);
   for (int chain = 0; chain < 5 * Depth(); ++chain) {
     Clear();
     for (int cut = 0; cut < 12; ++cut) {
       PowerCutEnv disk(root_);
-      disk.CutAt(std::uniform_int_distribution<int64_t>(0, 120)(random));
+      disk.CutAt(std::uniform_int_distribution<int64_t>(0, 120)(rng));
       const absl::Status lived = Live(disk);
       ASSERT_FALSE(absl::IsDataLoss(lived) || absl::IsInternal(lived))
           << "seed " << seed << ", chain " << chain << ", cut " << cut << ": " << lived;
       disk.Cut();
-      disk.Settle(cut % 3 == 0 ? Unsynced::kDropped : Unsynced::kPartKept, random());
+      disk.Settle(cut % 3 == 0 ? Unsynced::kDropped : Unsynced::kPartKept, rng());
     }
     const absl::Status status = ComeBack();
     ASSERT_TRUE(status.ok()) << "seed " << seed << ", chain " << chain << ": " << status;
@@ -155,16 +156,16 @@ TEST_F(PowerCutTest, NothingAcknowledgedIsLostInAChainOfCuts) {
 
 // The same with the high-water mark as in production, on its own thread and therefore late.
 TEST_F(PowerCutTest, NothingAcknowledgedIsLostWithALateHighWaterMark) {
-  const uint64_t seed = std::random_device()();
-  std::mt19937_64 random(seed);
+  const uint64_t seed = TestSeed();
+  std::mt19937_64 rng(seed);
   high_water_interval_ = absl::Milliseconds(1);
   for (int i = 0; i < 40 * Depth(); ++i) {
     Clear();
     PowerCutEnv disk(root_);
-    disk.CutAt(std::uniform_int_distribution<int64_t>(30, 250)(random));
+    disk.CutAt(std::uniform_int_distribution<int64_t>(30, 250)(rng));
     Live(disk).IgnoreError();
     disk.Cut();
-    disk.Settle(Unsynced::kPartKept, random());
+    disk.Settle(Unsynced::kPartKept, rng());
     const absl::Status status = ComeBack();
     ASSERT_TRUE(status.ok()) << "seed " << seed << ", round " << i << ": " << status;
   }
@@ -217,7 +218,7 @@ TEST_F(PowerCutTest, WhatARestartHasShownStaysThroughAPowerCut) {
   const int64_t operations = Operations();
   const int stride = Depth() > 1 ? 1 : 7;
   for (const bool and_later : {true, false}) {
-    for (int64_t at = std::random_device()() % stride; at < operations; at += stride) {
+    for (int64_t at = TestSeed() % stride; at < operations; at += stride) {
       SCOPED_TRACE(absl::StrCat("failed at operation ", at, and_later ? " and later" : ""));
       Clear();
       PowerCutEnv disk(root_);
