@@ -1,0 +1,469 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/model/grpc_runner.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "google/protobuf/util/time_util.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace dmem {
+namespace model {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+using Stub = v1::QuotaService::StubInterface;
+
+constexpr int kPage = 3;
+
+std::string ErrorText(const google::rpc::Status& error) {
+  google::rpc::ErrorInfo info;
+  for (const google::protobuf::Any& detail : error.details()) {
+    if (detail.Is<google::rpc::ErrorInfo>()) detail.UnpackTo(&info);
+  }
+  const std::string text =
+      absl::StrCat(absl::StatusCodeToString(static_cast<absl::StatusCode>(error.code())), " ",
+                   info.reason().empty() ? error.message() : info.reason());
+  if (info.reason() != "MAX_EXCEEDED" && info.reason() != "CAPACITY" &&
+      info.reason() != "COUNTER_OVERFLOW") {
+    return text;
+  }
+  const auto word = [&](const char* name) {
+    const auto found = info.metadata().find(name);
+    return found == info.metadata().end() ? "" : found->second;
+  };
+  const auto number = [&](const char* name) {
+    uint64_t value = UINT64_MAX;
+    return absl::SimpleAtoi(word(name), &value) ? value : UINT64_MAX;
+  };
+  Refusal refusal;
+  refusal.cgroup = word("counter_cgroup");
+  refusal.region = word("counter_region");
+  refusal.item = number("item");
+  refusal.usage = number("usage_bytes");
+  refusal.max = number("max_bytes");
+  refusal.requested = number("requested_bytes");
+  refusal.short_by = number("short_bytes");
+  refusal.largest_grantable = number("largest_grantable_bytes");
+  return absl::StrCat(text, " ", word("cgroup"), ":", word("region"), ":", word("bytes"), " ",
+                      refusal.ToString());
+}
+
+std::string ErrorText(const grpc::Status& status) {
+  google::rpc::Status error;
+  // What is not a dmemd's error has no details.
+  if (status.error_details().empty() || !error.ParseFromString(status.error_details())) {
+    error.set_code(status.error_code());
+    error.set_message(status.error_message());
+  }
+  return ErrorText(error);
+}
+
+// Calls, and renders the answer with `text`.
+template <typename Request, typename Response, typename Text>
+std::string Call(Stub& stub,
+                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                 const Request& request, const Text& text) {
+  grpc::ClientContext context;
+  Response response;
+  const grpc::Status status = (stub.*method)(&context, request, &response);
+  return status.ok() ? text(response) : ErrorText(status);
+}
+
+// Calls `use` with each page.
+template <typename Request, typename Response, typename Use>
+void ForEachPage(Stub& stub,
+                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                 const Use& use) {
+  Request request;
+  request.set_page_size(kPage);
+  do {
+    grpc::ClientContext context;
+    Response response;
+    // An answer that does not come leaves the view short, which is a difference.
+    if (!(stub.*method)(&context, request, &response).ok()) return;
+    use(response);
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+}
+
+std::string WouldRefuseText(const google::protobuf::RepeatedPtrField<v1::WouldRefuse>& all) {
+  std::string text;
+  for (const v1::WouldRefuse& one : all) {
+    Refusal refusal;
+    refusal.cgroup = one.cgroup();
+    refusal.region = one.region();
+    refusal.item = one.item();
+    refusal.usage = one.usage_bytes();
+    refusal.max = one.max_bytes();
+    refusal.requested = one.requested_bytes();
+    refusal.short_by = one.short_bytes();
+    refusal.largest_grantable = one.largest_grantable_bytes();
+    absl::StrAppend(&text, " ", refusal.ToString());
+  }
+  return text;
+}
+
+template <typename Response>
+std::string DroppedText(const Response& response) {
+  std::vector<std::string> items;
+  for (const v1::DroppedItem& item : response.dropped()) {
+    items.push_back(absl::StrCat(item.charge_id(), " ", item.cgroup(), ":", item.bytes(),
+                                 item.charge_ended() ? " ended" : ""));
+  }
+  if (response.dropped_items() != items.size()) items.push_back("another count");
+  std::sort(items.begin(), items.end());
+  return absl::StrCat(" dropped: ", absl::StrJoin(items, ", "),
+                      " freed: ", absl::StrJoin(response.freed_cgroups(), ", "));
+}
+
+v1::ChargeMode Translate(ChargeMode mode) {
+  switch (mode) {
+    case ChargeMode::kStrict:
+      return v1::CHARGE_MODE_UNSPECIFIED;  // Which is STRICT.
+    case ChargeMode::kCheckOnly:
+      return v1::CHARGE_MODE_CHECK_ONLY;
+    case ChargeMode::kForce:
+      break;
+  }
+  return v1::CHARGE_MODE_FORCE;
+}
+
+}  // namespace
+
+std::string GrpcRunner::Apply(const Command& c) {
+  switch (c.kind) {
+    case Kind::kRegister:
+      return Register(c);
+    case Kind::kUnregister:
+    case Kind::kCordon:
+      return Unregister(c);
+    case Kind::kRegisterGroup:
+    case Kind::kUnregisterGroup:
+      return Group(c);
+    case Kind::kCharge:
+      return Charge(c);
+    case Kind::kUncharge:
+      return Uncharge(c);
+    case Kind::kResize:
+      return Resize(c);
+    case Kind::kSetLimits:
+      return SetLimits(c);
+    case Kind::kCreateCgroup:
+    case Kind::kDeleteCgroup:
+      return Cgroup(c);
+    case Kind::kConfigure:
+      break;
+  }
+  return "not an RPC";
+}
+
+std::string GrpcRunner::Register(const Command& c) {
+  v1::RegisterRequest request;
+  v1::Region& region = *request.mutable_region();
+  region.set_name(c.name);
+  region.set_capacity_bytes(c.capacity);
+  region.set_reserved_bytes(c.reserved);
+  if (c.grantable.has_value()) region.set_grantable_bytes(*c.grantable);
+  region.mutable_attributes()->set_node(c.node);
+  region.set_parent(c.parent);
+  region.set_incarnation(c.incarnation);
+  region.set_cordoned(c.flag);
+  return Call(stub_, &Stub::Register, request, [](const v1::RegisterResponse& response) {
+    return absl::StrCat("OK created=", response.created(), DroppedText(response));
+  });
+}
+
+std::string GrpcRunner::Unregister(const Command& c) {
+  if (c.kind == Kind::kCordon) {
+    v1::CordonRequest request;
+    request.set_region(c.name);
+    request.set_uncordon(!c.flag);
+    return Call(stub_, &Stub::Cordon, request, [](const v1::CordonResponse&) { return "OK"; });
+  }
+  v1::UnregisterRequest request;
+  request.set_region(c.name);
+  request.set_force(c.flag);
+  return Call(stub_, &Stub::Unregister, request, [](const v1::UnregisterResponse& response) {
+    return absl::StrCat("OK id=", response.id(), " removed=", response.removed(),
+                        DroppedText(response));
+  });
+}
+
+std::string GrpcRunner::Group(const Command& c) {
+  if (c.kind == Kind::kUnregisterGroup) {
+    v1::UnregisterGroupRequest request;
+    request.set_name(c.name);
+    return Call(stub_, &Stub::UnregisterGroup, request,
+                [](const v1::UnregisterGroupResponse&) { return "OK"; });
+  }
+  v1::RegisterGroupRequest request;
+  request.set_name(c.name);
+  request.set_parent(c.parent);
+  return Call(stub_, &Stub::RegisterGroup, request, [](const v1::RegisterGroupResponse& response) {
+    return absl::StrCat("OK created=", response.created());
+  });
+}
+
+std::string GrpcRunner::Charge(const Command& c) {
+  v1::ChargeRequest request;
+  request.set_charge_id(c.charge_id);
+  *request.mutable_created_at() = TimeUtil::MicrosecondsToTimestamp(c.created_at_us);
+  for (const Item& item : c.items) {
+    v1::ChargeItem& out = *request.add_items();
+    out.set_cgroup(item.cgroup);
+    out.set_region(item.region);
+    out.set_bytes(item.bytes);
+    if (item.incarnation.has_value()) out.set_region_incarnation(*item.incarnation);
+  }
+  request.set_mode(Translate(c.mode));
+  request.mutable_owner()->set_name(c.owner);
+  if (c.priority.has_value()) request.set_priority(*c.priority);
+  request.set_preemptible(c.preemptible);
+  if (c.charge_id.size() % 2 == 0) {
+    v1::BatchChargeRequest batch;
+    *batch.add_charges() = request;
+    return Call(stub_, &Stub::BatchCharge, batch, [](const v1::BatchChargeResponse& response) {
+      if (response.results_size() != 1) return absl::StrCat(response.results_size(), " results");
+      const v1::BatchChargeResult& result = response.results(0);
+      if (result.has_error()) return ErrorText(result.error());
+      if (result.replayed()) return std::string("OK replayed");
+      return absl::StrCat("OK", WouldRefuseText(result.would_refuse()));
+    });
+  }
+  return Call(stub_, &Stub::Charge, request, [](const v1::ChargeResponse& response) {
+    if (response.replayed()) return std::string("OK replayed");
+    return absl::StrCat("OK", WouldRefuseText(response.would_refuse()));
+  });
+}
+
+std::string GrpcRunner::Uncharge(const Command& c) {
+  v1::UnchargeRequest request;
+  for (const std::string& id : c.charge_ids) request.add_charge_ids(id);
+  return Call(stub_, &Stub::Uncharge, request, [](const v1::UnchargeResponse& response) {
+    std::vector<std::string> outcomes;
+    for (const v1::UnchargeResult& result : response.results()) {
+      // Without "UNCHARGE_OUTCOME_".
+      outcomes.push_back(v1::UnchargeOutcome_Name(result.outcome()).substr(17));
+    }
+    return absl::StrCat("OK ", absl::StrJoin(outcomes, ", "),
+                        " freed: ", absl::StrJoin(response.freed_cgroups(), ", "));
+  });
+}
+
+std::string GrpcRunner::Resize(const Command& c) {
+  v1::ResizeRequest request;
+  request.set_mode(Translate(c.mode));
+  for (const NewSize& size : c.sizes) {
+    v1::ResizeItem& out = *request.add_items();
+    out.set_charge_id(size.charge_id);
+    out.set_cgroup(size.cgroup);
+    out.set_region(size.region);
+    out.set_bytes(size.bytes);
+    if (size.expected.has_value()) out.set_expected_bytes(*size.expected);
+  }
+  return Call(stub_, &Stub::Resize, request, [](const v1::ResizeResponse& response) {
+    return absl::StrCat("OK ",
+                        absl::StrJoin(response.charges(), ", ",
+                                      [](std::string* out, const v1::Charge& charge) {
+                                        out->append(charge.charge_id());
+                                      }),
+                        WouldRefuseText(response.would_refuse()));
+  });
+}
+
+std::string GrpcRunner::SetLimits(const Command& c) {
+  v1::SetLimitsRequest request;
+  request.set_below_usage(c.flag ? v1::BELOW_USAGE_POLICY_APPLY
+                                 : v1::BELOW_USAGE_POLICY_UNSPECIFIED);
+  request.set_validate_only(c.validate_only);
+  for (const LimitChange& change : c.limits) {
+    v1::LimitsUpdate& out = *request.add_updates();
+    out.set_cgroup(change.cgroup);
+    out.set_region(change.region);
+    if (change.min.has_value()) out.set_min_bytes(*change.min);
+    if (change.low.has_value()) out.set_low_bytes(*change.low);
+    if (change.max.has_value()) out.set_max_bytes(*change.max);
+    if (change.observe.has_value()) {
+      out.set_enforcement(*change.observe ? v1::ENFORCEMENT_OBSERVE : v1::ENFORCEMENT_ENFORCE);
+    }
+    if (change.etag.has_value()) out.set_etag(*change.etag);
+  }
+  return Call(stub_, &Stub::SetLimits, request, [](const v1::SetLimitsResponse& response) {
+    std::string answer = "OK";
+    for (const v1::Pool& pool : response.pools()) {
+      absl::StrAppend(
+          &answer, " {", pool.cgroup(), ":", pool.region(), " usage=", pool.usage_bytes(),
+          " min=", pool.min_bytes(), " low=", pool.low_bytes(), " max=", pool.max_bytes(),
+          " observed=", pool.enforcement() == v1::ENFORCEMENT_OBSERVE, " etag=", pool.etag(), "}");
+    }
+    return answer;
+  });
+}
+
+std::string GrpcRunner::Cgroup(const Command& c) {
+  if (c.kind == Kind::kCreateCgroup) {
+    v1::CreateCgroupRequest request;
+    request.set_path(c.name);
+    if (c.priority.has_value()) request.set_priority(*c.priority);
+    return Call(stub_, &Stub::CreateCgroup, request, [](const v1::CreateCgroupResponse& response) {
+      return absl::StrCat("OK id=", response.cgroup().id());
+    });
+  }
+  v1::DeleteCgroupRequest request;
+  request.set_path(c.name);
+  return Call(stub_, &Stub::DeleteCgroup, request, [](const v1::DeleteCgroupResponse& response) {
+    return absl::StrCat("OK id=", response.id(), " ",
+                        v1::DeleteCgroupResponse::Outcome_Name(response.outcome()));
+  });
+}
+
+namespace {
+
+RegionRow RowOf(const v1::Region& region) {
+  RegionRow row;
+  row.id = region.id();
+  row.name = region.name();
+  row.parent = region.parent();
+  row.node = region.attributes().node();
+  row.is_gone = region.state() == v1::REGION_STATE_GONE;
+  row.is_cordoned = region.cordoned();
+  row.grantable_is_explicit = region.grantable_is_explicit();
+  row.capacity = region.capacity_bytes();
+  row.reserved = region.reserved_bytes();
+  row.grantable = region.grantable_bytes();
+  row.incarnation = region.incarnation();
+  row.usage = region.usage_bytes();
+  row.over = region.over_bytes();
+  row.live_items = region.live_items();
+  return row;
+}
+
+RegionRow RowOf(const v1::RegionGroup& group) {
+  RegionRow row;
+  row.id = group.id();
+  row.name = group.name();
+  row.parent = group.parent();
+  row.is_group = true;
+  row.capacity = group.capacity_bytes();
+  row.grantable = group.grantable_bytes();
+  row.usage = group.usage_bytes();
+  row.member_regions = group.member_regions();
+  row.member_groups = group.member_groups();
+  return row;
+}
+
+CgroupRow RowOf(const v1::Cgroup& cgroup) {
+  CgroupRow row;
+  row.id = cgroup.id();
+  row.name = cgroup.path();
+  row.is_dying = cgroup.state() == v1::CGROUP_STATE_DYING;
+  row.path = row.is_dying ? cgroup.path_before_deletion() : cgroup.path();
+  row.is_implicit = cgroup.implicit();
+  row.has_priority = cgroup.priority_is_explicit();
+  row.priority = cgroup.priority();
+  row.children = cgroup.children();
+  row.live_items = cgroup.live_items();
+  return row;
+}
+
+PoolRow RowOf(const v1::Pool& pool, uint64_t region) {
+  PoolRow row;
+  row.cgroup = pool.cgroup_id();
+  row.region = region;
+  row.usage = pool.usage_bytes();
+  row.own = pool.own_bytes();
+  row.peak = pool.peak_bytes();
+  row.min = pool.min_bytes();
+  row.low = pool.low_bytes();
+  row.max = pool.max_bytes();
+  row.is_observed = pool.enforcement() == v1::ENFORCEMENT_OBSERVE;
+  row.etag = pool.etag();
+  row.over = pool.over_bytes();
+  row.refusals = pool.refusals();
+  row.would_refuse = pool.would_refuse();
+  row.byte_seconds = pool.byte_seconds();
+  return row;
+}
+
+ChargeRow RowOf(const v1::Charge& charge) {
+  ChargeRow row;
+  row.id = charge.charge_id();
+  for (const v1::ChargeItem& item : charge.items()) {
+    row.items.push_back({item.cgroup(), item.region(), item.bytes(), absl::nullopt});
+  }
+  row.is_partial = charge.state() == v1::CHARGE_STATE_PARTIAL;
+  row.has_priority = charge.priority_is_explicit();
+  row.priority = charge.priority();
+  row.is_preemptible = charge.preemptible();
+  row.created_at_us = TimeUtil::TimestampToMicroseconds(charge.created_at());
+  row.granted_sequence = charge.granted_sequence();
+  row.owner = charge.owner().name();
+  return row;
+}
+
+}  // namespace
+
+View GrpcRunner::Look() {
+  View view;
+  std::map<std::string, uint64_t> region_ids;
+  ForEachPage<v1::ListRegionsRequest, v1::ListRegionsResponse>(
+      stub_, &Stub::ListRegions, [&](const v1::ListRegionsResponse& page) {
+        for (const v1::Region& region : page.regions()) view.regions.push_back(RowOf(region));
+        for (const v1::RegionGroup& group : page.groups()) view.regions.push_back(RowOf(group));
+        view.sequence = page.sequence();
+      });
+  std::sort(view.regions.begin(), view.regions.end(),
+            [](const RegionRow& a, const RegionRow& b) { return a.id < b.id; });
+  for (const RegionRow& row : view.regions) region_ids[row.name] = row.id;
+  ForEachPage<v1::ListCgroupsRequest, v1::ListCgroupsResponse>(
+      stub_, &Stub::ListCgroups, [&](const v1::ListCgroupsResponse& page) {
+        for (const v1::Cgroup& cgroup : page.cgroups()) view.cgroups.push_back(RowOf(cgroup));
+      });
+  ForEachPage<v1::ListPoolsRequest, v1::ListPoolsResponse>(
+      stub_, &Stub::ListPools, [&](const v1::ListPoolsResponse& page) {
+        for (const v1::Pool& pool : page.pools()) {
+          view.pools.push_back(RowOf(pool, region_ids[pool.region()]));
+        }
+      });
+  ForEachPage<v1::ListChargesRequest, v1::ListChargesResponse>(
+      stub_, &Stub::ListCharges, [&](const v1::ListChargesResponse& page) {
+        for (const v1::Charge& charge : page.charges()) view.charges.push_back(RowOf(charge));
+      });
+  std::sort(view.cgroups.begin(), view.cgroups.end(),
+            [](const CgroupRow& a, const CgroupRow& b) { return a.id < b.id; });
+  std::sort(view.pools.begin(), view.pools.end(), [](const PoolRow& a, const PoolRow& b) {
+    return std::tie(a.cgroup, a.region) < std::tie(b.cgroup, b.region);
+  });
+  std::sort(view.charges.begin(), view.charges.end(),
+            [](const ChargeRow& a, const ChargeRow& b) { return a.id < b.id; });
+  return view;
+}
+
+void Hide(View* view) {
+  view->spent_ids.clear();
+  view->ids_covered_since_us = 0;
+  for (RegionRow& row : view->regions) {
+    if (row.is_group) row.live_items = 0;
+  }
+  for (CgroupRow& row : view->cgroups) row.parent = row.live_children = 0;
+  for (ChargeRow& row : view->charges) row.granted_at_us = 0;
+  for (PoolRow& row : view->pools) row.byte_seconds = "0";
+  view->pools.erase(std::remove_if(view->pools.begin(), view->pools.end(),
+                                   [](const PoolRow& row) { return row.is_default(); }),
+                    view->pools.end());
+}
+
+}  // namespace model
+}  // namespace dmem
