@@ -6,7 +6,9 @@
 #include <memory>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "server/apply.h"
+#include "server/base/mutex.h"
 #include "server/batch_charge.h"
 #include "server/call.h"
 #include "server/errors.h"
@@ -96,14 +98,41 @@ void Submit(const Call& call, Writer* writer, std::unique_ptr<WriterTask> task) 
   if (absl::Status refused = writer->Enqueue(task); !refused.ok()) call.Finish(refused);
 }
 
+constexpr absl::Duration kQuietTime = absl::Milliseconds(20);
+constexpr absl::Duration kQuietTimeMax = absl::Seconds(1);
+
 }  // namespace
+
+template <typename Request>
+absl::Status QuotaService::Admit(const Request& request) {
+  if (__builtin_expect(draining_.load(std::memory_order_relaxed), 0)) {
+    last_refused_ns_.store(MonotonicNanoseconds(), std::memory_order_relaxed);
+    return ShuttingDown();
+  }
+  return Validate(request);
+}
+
+void QuotaService::Drain() {
+  const int64_t started_ns = MonotonicNanoseconds();
+  last_refused_ns_.store(started_ns);
+  draining_.store(true);
+  Mutex mutex;
+  CondVar never;
+  for (int64_t now_ns = started_ns;
+       absl::Nanoseconds(now_ns - last_refused_ns_.load()) < kQuietTime &&
+       absl::Nanoseconds(now_ns - started_ns) < kQuietTimeMax;
+       now_ns = MonotonicNanoseconds()) {
+    MutexLock lock(&mutex);
+    never.WaitFor(&mutex, kQuietTime);
+  }
+}
 
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::Command(Method method, Context* context,
                                                 const Request* request, Response* response) {
   const Call call(method, context->DefaultReactor(), metrics_);
-  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
-    call.Finish(invalid);
+  if (absl::Status refused = Admit(*request); !refused.ok()) {
+    call.Finish(refused);
   } else {
     Submit(call, writer_,
            std::make_unique<CommandTask<Request, Response>>(call, request, response));
@@ -115,8 +144,8 @@ template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::ShortRead(Method method, Context* context,
                                                   const Request* request, Response* response) {
   const Call call(method, context->DefaultReactor(), metrics_);
-  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
-    call.Finish(invalid);
+  if (absl::Status refused = Admit(*request); !refused.ok()) {
+    call.Finish(refused);
   } else {
     Submit(call, writer_,
            std::make_unique<ShortReadTask<Request, Response>>(call, request, response));
@@ -128,8 +157,8 @@ template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context,
                                                  const Request* request, Response* response) {
   const Call call(method, context->DefaultReactor(), metrics_);
-  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
-    call.Finish(invalid);
+  if (absl::Status refused = Admit(*request); !refused.ok()) {
+    call.Finish(refused);
     return call.reactor();
   }
   if (!readers_->Reserve()) {
@@ -195,8 +224,8 @@ grpc::ServerUnaryReactor* QuotaService::BatchCharge(Context* context,
                                                     const v1::BatchChargeRequest* request,
                                                     v1::BatchChargeResponse* response) {
   const Call call(Method::kBatchCharge, context->DefaultReactor(), metrics_);
-  if (absl::Status invalid = Validate(*request); !invalid.ok()) {
-    call.Finish(invalid);
+  if (absl::Status refused = Admit(*request); !refused.ok()) {
+    call.Finish(refused);
   } else {
     Submit(call, writer_, std::make_unique<BatchChargeTask>(call, request, response));
   }

@@ -4,7 +4,10 @@
 #ifndef SERVER_QUOTA_SERVICE_H_
 #define SERVER_QUOTA_SERVICE_H_
 
+#include <atomic>
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "server/reader_pool.h"
@@ -27,6 +30,10 @@ class QuotaService final : public v1::QuotaService::CallbackService {
         metrics_(metrics),
         version_(std::move(version)),
         store_(std::move(store)) {}
+
+  // From now on every call is UNAVAILABLE SHUTTING_DOWN. Returns when no call has come for a
+  // moment, at most after a second: what comes after that, gRPC cancels without saying why.
+  void Drain();
 
   using Context = grpc::CallbackServerContext;
   using Reactor = grpc::ServerUnaryReactor;
@@ -79,6 +86,9 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                          v1::GetServerInfoResponse* response) override;
 
  private:
+  // OK, or why the call is not taken.
+  template <typename Request>
+  absl::Status Admit(const Request& request);
   template <typename Request, typename Response>
   Reactor* Command(Method method, Context* context, const Request* request, Response* response);
   template <typename Request, typename Response>
@@ -91,6 +101,8 @@ class QuotaService final : public v1::QuotaService::CallbackService {
   RpcMetrics* const metrics_;
   const std::string version_;
   const std::string store_;
+  std::atomic<bool> draining_{false};
+  std::atomic<int64_t> last_refused_ns_{0};
 };
 
 }  // namespace dmem::server

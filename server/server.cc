@@ -247,6 +247,7 @@ absl::Status Server::Shutdown() {
     unlink(EndpointsPath().c_str());
   }
   SetHealth(false);
+  if (was_serving) service_->Drain();
   // Calls under way are answered; the writer and the readers still run for them. Those that take
   // longer (none of ours waits for anything) are cut off.
   if (grpc_ != nullptr) grpc_->Shutdown(absl::ToChronoTime(WallClockNow() + kDrainTime));
