@@ -39,17 +39,27 @@ struct Flags {
   std::string echo, dmemd;
   int rounds = 5;
   double seconds = 1.2;
+  int connections = 1;
   int unary_in_flight = 64;
   int batches_in_flight = 8;
   double unary_bar = 0.5;
   double batch_bar = 0.25;
 };
 
+// A server, over some connections: node agents have one each.
 struct Target {
-  explicit Target(const std::string& address)
-      : stub(v1::QuotaService::NewStub(
-            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {}
-  std::unique_ptr<v1::QuotaService::Stub> stub;
+  Target(const std::string& address, int connections) {
+    for (int i = 0; i < connections; ++i) {
+      grpc::ChannelArguments arguments;
+      arguments.SetInt("bench.connection", i);  // Equal channels would share one connection.
+      stubs.push_back(v1::QuotaService::NewStub(
+          grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
+    }
+  }
+  v1::QuotaService::Stub* stub(int caller) const {
+    return stubs[static_cast<size_t>(caller) % stubs.size()].get();
+  }
+  std::vector<std::unique_ptr<v1::QuotaService::Stub>> stubs;
 };
 
 [[noreturn]] void Die(const std::string& what) {
@@ -140,13 +150,15 @@ template <typename Kind>
 class Round {
  public:
   Round(const Target& target, ChargeNumbers* numbers, int in_flight, double seconds)
-      : stub_(target.stub.get()),
-        numbers_(numbers),
+      : numbers_(numbers),
         started_(Clock::now()),
         end_(started_ +
              std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))),
         running_(in_flight) {
-    for (int i = 0; i < in_flight; ++i) callers_.push_back(std::make_unique<Caller>());
+    for (int i = 0; i < in_flight; ++i) {
+      callers_.push_back(std::make_unique<Caller>());
+      callers_.back()->stub = target.stub(i);
+    }
   }
 
   // Charges granted per second.
@@ -162,6 +174,7 @@ class Round {
 
  private:
   struct Caller {
+    v1::QuotaService::Stub* stub = nullptr;
     absl::optional<grpc::ClientContext> context;
     typename Kind::Request request;
     typename Kind::Response response;
@@ -171,7 +184,7 @@ class Round {
     caller->context.emplace();
     caller->context->set_deadline(std::chrono::system_clock::now() + kCallTimeout);
     Kind::Fill(*numbers_, numbers_->Take(Kind::kCharges), &caller->request);
-    Kind::Send(stub_, &*caller->context, &caller->request, &caller->response,
+    Kind::Send(caller->stub, &*caller->context, &caller->request, &caller->response,
                [this, caller](const grpc::Status& status) { OnAnswer(caller, status); });
   }
 
@@ -188,7 +201,6 @@ class Round {
     if (--running_ == 0) all_ended_.notify_one();
   }
 
-  v1::QuotaService::Stub* const stub_;
   ChargeNumbers* const numbers_;
   const Clock::time_point started_, end_;
   std::vector<std::unique_ptr<Caller>> callers_;
@@ -207,7 +219,7 @@ void Uncharge(const Target& dmemd, const ChargeNumbers& numbers, uint64_t first,
     v1::UnchargeResponse response;
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-    DieUnlessOk("uncharge", dmemd.stub->Uncharge(&context, request, &response));
+    DieUnlessOk("uncharge", dmemd.stub(0)->Uncharge(&context, request, &response));
   }
 }
 
@@ -220,7 +232,7 @@ void SetUp(const Target& dmemd) {
     grpc::ClientContext context;
     context.set_wait_for_ready(true);
     context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-    DieUnlessOk("register", dmemd.stub->Register(&context, request, &response));
+    DieUnlessOk("register", dmemd.stub(0)->Register(&context, request, &response));
   }
   const auto create = [&](const std::string& path) {
     v1::CreateCgroupRequest request;
@@ -228,7 +240,7 @@ void SetUp(const Target& dmemd) {
     v1::CreateCgroupResponse response;
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-    DieUnlessOk("create cgroup", dmemd.stub->CreateCgroup(&context, request, &response));
+    DieUnlessOk("create cgroup", dmemd.stub(0)->CreateCgroup(&context, request, &response));
   };
   for (int tenant = 0; tenant < kTenants; ++tenant) {
     create(absl::StrCat("/bench-", tenant));
@@ -245,6 +257,7 @@ struct Series {
 template <typename Kind>
 void RunPair(const Target& echo, const Target& dmemd, ChargeNumbers* numbers, int in_flight,
              double seconds, Series* series) {
+  if (in_flight == 0) return;
   Round<Kind> on_echo(echo, numbers, in_flight, seconds);
   const double echo_rate = on_echo.Run();
   const uint64_t first = numbers->next();
@@ -281,6 +294,7 @@ std::string Rates(const std::vector<double>& values) {
 
 // Prints a line; returns whether the bar is reached.
 bool PrintLine(const std::string& what, const Series& series, double bar) {
+  if (series.ratio.empty()) return true;
   const double ratio = Median(series.ratio);
   std::printf("%-32s %-32s %-32s %.2f (%.2f-%.2f)    %.2f  %s\n", what.c_str(),
               Rates(series.echo).c_str(), Rates(series.dmemd).c_str(), ratio,
@@ -291,7 +305,7 @@ bool PrintLine(const std::string& what, const Series& series, double bar) {
 }
 
 int Main(const Flags& flags) {
-  const Target echo(flags.echo), dmemd(flags.dmemd);
+  const Target echo(flags.echo, flags.connections), dmemd(flags.dmemd, flags.connections);
   ChargeNumbers numbers;
   SetUp(dmemd);
   // Connections and caches, unmeasured.
@@ -315,6 +329,7 @@ int Main(const Flags& flags) {
       absl::StrCat("batches of ", kBatchCharges, ", ", flags.batches_in_flight, " in flight"),
       batched, flags.batch_bar);
   for (const Series* series : {&unary, &batched}) {
+    if (series->ratio.empty()) continue;
     std::printf("%s: request %zu bytes, response %zu (echo) and %zu (dmemd)\n",
                 series == &unary ? "\nunary" : "batch", series->request_bytes,
                 series->echo_response_bytes, series->dmemd_response_bytes);
@@ -336,10 +351,12 @@ int main(int argc, char** argv) {
   };
   flag("--rounds", flags.rounds, "Measured rounds on each")->check(CLI::Range(1, 1000));
   flag("--seconds", flags.seconds, "Length of a round")->check(CLI::Range(0.05, 600.0));
-  flag("--unary-in-flight", flags.unary_in_flight, "Unary calls in flight")
-      ->check(CLI::Range(1, 10000));
-  flag("--batches-in-flight", flags.batches_in_flight, "Batches in flight")
+  flag("--connections", flags.connections, "Connections to each server")
       ->check(CLI::Range(1, 1000));
+  flag("--unary-in-flight", flags.unary_in_flight, "Unary calls in flight; 0: none")
+      ->check(CLI::Range(0, 10000));
+  flag("--batches-in-flight", flags.batches_in_flight, "Batches in flight; 0: none")
+      ->check(CLI::Range(0, 1000));
   flag("--unary-bar", flags.unary_bar, "Ratio to reach, unary");
   flag("--batch-bar", flags.batch_bar, "Ratio to reach, batched");
   CLI11_PARSE(app, argc, argv);
