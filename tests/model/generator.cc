@@ -103,7 +103,7 @@ Command Generator::Next(const View& view) {
     command = RegisterGroup();
   } else if (dice < 970) {
     command.kind = Kind::kUnregisterGroup;
-    command.name = Chance(90) ? Group() : Region(view);
+    command.name = Chance(90) ? Group() : absl::StrCat("r", Between(1, regions_));
   } else if (dice < 985) {
     command.kind = Kind::kUnregister;
     command.name = Chance(90) ? Region(view) : Group();
