@@ -5,10 +5,12 @@
 
 #include <signal.h>
 
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "nlohmann/json.hpp"
 
 namespace dmem::crash {
 namespace {
@@ -44,7 +46,17 @@ absl::StatusOr<std::string> DmemdVictim::Start(std::mt19937_64& random) {
   }
   process_ = server::DmemdProcess::Launch(options_);
   if (absl::Status status = process_->AwaitReady(); !status.ok()) return status;
-  return process_->grpc_address();
+  // The way of scripts: after a crash the file is of the process that runs, not of the last one.
+  const std::string path = absl::StrCat(options_.data_dir, "/endpoints.json");
+  std::ifstream file(path);
+  const auto endpoints = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!endpoints.is_object() || endpoints.value("grpc", "") != process_->grpc_address() ||
+      endpoints.value("pid", 0) != process_->pid()) {
+    return absl::InternalError(
+        absl::StrCat(path, " is ", endpoints.dump(), " of a process that is ready at ",
+                     process_->grpc_address(), " with pid ", process_->pid()));
+  }
+  return endpoints["grpc"].get<std::string>();
 }
 
 absl::Status DmemdVictim::Crash(std::mt19937_64& random) {
