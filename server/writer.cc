@@ -36,6 +36,7 @@ Writer::~Writer() {
 
 void Writer::Start() {
   thread_ = std::thread([this] { Loop(); });
+  commit_thread_ = std::thread([this] { CommitLoop(); });
 }
 
 void Writer::Stop() {
@@ -44,7 +45,14 @@ void Writer::Stop() {
     stopping_ = true;
     wake_.NotifyOne();
   }
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  {
+    MutexLock lock(&mutex_);
+    commit_state_ = CommitState::kStop;
+    commit_wake_.NotifyOne();
+  }
+  commit_thread_.join();
 }
 
 absl::Status Writer::Enqueue(std::unique_ptr<WriterTask>& task) {
@@ -52,15 +60,16 @@ absl::Status Writer::Enqueue(std::unique_ptr<WriterTask>& task) {
   MutexLock lock(&mutex_);
   if (failed()) return StoreFailed();
   if (stopping_) return ShuttingDown();
-  if (queue_.size() >= options_.queue_tasks_max) {
+  if (unanswered_tasks_ >= options_.queue_tasks_max) {
     return Overloaded("calls", options_.queue_tasks_max);
   }
-  if (queue_bytes_ + bytes > options_.queue_bytes_max && !queue_.empty()) {
+  if (unanswered_bytes_ + bytes > options_.queue_bytes_max && unanswered_tasks_ > 0) {
     return Overloaded("bytes of calls", options_.queue_bytes_max);
   }
   queue_.push_back(std::move(task));
-  queue_bytes_ += bytes;
-  stats_.queue_tasks.store(queue_.size(), std::memory_order_relaxed);
+  ++unanswered_tasks_;
+  unanswered_bytes_ += bytes;
+  stats_.queue_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
   if (waiting_) wake_.NotifyOne();
   return absl::OkStatus();
 }
@@ -83,103 +92,174 @@ void Writer::RequestView(ViewCallback callback) {
 }
 
 void Writer::Loop() {
-  while (TakeQueued()) {
+  while (WaitForWork()) {
+    if (is_in_flight_ && commit_ended_.load(std::memory_order_acquire)) AwaitCommit();
     if (failed()) {
       Fail(StoreFailed());
-    } else {
-      RunBatch();
+      continue;
     }
+    RunTasks();
+    if (!is_in_flight_) EndBatch(/*may_wait=*/true);
   }
 }
 
-// Waits until there is something to do and takes it all. Returns false when the writer shall stop
-// and nothing is left.
-bool Writer::TakeQueued() {
+// Whether a waiting task fits into the batch that is filling.
+bool Writer::MayRun() const {
+  return !pending_.empty() &&
+         filling_.record.size() + pending_.front()->record_bytes() <= kMaxRecordBytes;
+}
+
+// Waits until there is something to do, and takes what has queued. Returns false when the writer
+// shall stop and nothing is left.
+bool Writer::WaitForWork() {
   std::vector<std::unique_ptr<Snapshot>> given_back;
   bool more = true;
   {
     MutexLock lock(&mutex_);
-    while (queue_.empty() && pending_.empty() && view_requests_.empty() && given_back_.empty() &&
-           !stopping_) {
+    while (queue_.empty() && !MayRun() && view_requests_.empty() && given_back_.empty() &&
+           commit_state_ != CommitState::kEnded && (!stopping_ || is_in_flight_)) {
       waiting_ = true;
       wake_.Wait(&mutex_);
       waiting_ = false;
     }
-    more = !(stopping_ && queue_.empty() && pending_.empty() && view_requests_.empty());
+    more = !(stopping_ && queue_.empty() && pending_.empty() && view_requests_.empty() &&
+             !is_in_flight_);
     for (std::unique_ptr<WriterTask>& task : queue_) pending_.push_back(std::move(task));
     queue_.clear();
-    queue_bytes_ = 0;
-    stats_.queue_tasks.store(0, std::memory_order_relaxed);
-    pending_views_.swap(view_requests_);
+    for (ViewCallback& view : view_requests_) filling_.views.push_back(std::move(view));
+    view_requests_.clear();
     given_back.swap(given_back_);
   }
   for (std::unique_ptr<Snapshot>& snapshot : given_back) ledger_->Release(std::move(snapshot));
   return more;
 }
 
-void Writer::RunBatch() {
-  const uint64_t before = ledger_->state().scalars.sequence;
+// Fills the batch until nothing waits or fits, or until it can go to the disk.
+void Writer::RunTasks() {
   const int64_t started_ns = MonotonicNanoseconds();
-  Turn turn(ledger_, &ids_, &clock_, &record_);
-  record_.clear();
-  batch_.clear();
-  while (!pending_.empty()) {
-    if (!turn.HasRoom(pending_.front()->record_bytes())) break;
+  Turn turn(ledger_, &ids_, &clock_, &filling_.record);
+  while (MayRun()) {
     std::unique_ptr<WriterTask> task = std::move(pending_.front());
     pending_.pop_front();
-    if (task->Run(&turn)) {
-      batch_.push_back(std::move(task));
-      continue;
+    const bool is_done = task->Run(&turn);
+    // With more slices left, others go first.
+    if (is_done) {
+      filling_.tasks.push_back(std::move(task));
+    } else {
+      pending_.push_back(std::move(task));
     }
-    // More slices are left: others go first.
-    pending_.push_back(std::move(task));
-    if (MonotonicNanoseconds() - started_ns > options_.batch_time_max_us * 1000) break;
-  }
-  const uint64_t after = ledger_->state().scalars.sequence;
-  // What changed without an entry would be lost at a restart.
-  DMEM_CHECK(record_.empty() == (before == after));
-  if (!record_.empty()) {
-    const absl::Status committed = Commit(before + 1, after);
-    if (!committed.ok()) {
-      Fail(committed);
+    if (is_in_flight_) {
+      if (commit_ended_.load(std::memory_order_acquire)) return;
+    } else if (!is_done &&
+               MonotonicNanoseconds() - started_ns > options_.batch_time_max_us * 1000) {
       return;
     }
   }
-  for (std::unique_ptr<WriterTask>& task : batch_) task->Complete(absl::OkStatus());
-  if (!batch_.empty()) stats_.batch_tasks.Observe(batch_.size());
-  batch_.clear();
-  AnswerViews(absl::OkStatus());
 }
 
-absl::Status Writer::Commit(uint64_t first, uint64_t last) {
+// Sends the batch that is filling on its way. May wait for the disk itself if `may_wait`.
+// REQUIRES: none is in flight.
+void Writer::EndBatch(bool may_wait) {
+  Batch batch = std::move(filling_);
+  filling_ = Batch();
+  batch.first_sequence = stats_.committed_sequence.load(std::memory_order_relaxed) + 1;
+  batch.last_sequence = ledger_->state().scalars.sequence;
+  // What changed without an entry would be lost at a restart.
+  DMEM_CHECK(batch.record.empty() == (batch.last_sequence < batch.first_sequence));
+  if (!batch.views.empty()) {
+    batch.view = ReadView{CurrentSnapshot(), std::max(ledger_->state().scalars.time_us, clock_())};
+  }
+  if (batch.record.empty()) return Answer(std::move(batch), absl::OkStatus());
+
+  // A single caller, call by call: two changes of threads would only cost it time.
+  const bool is_single = may_wait && batch.tasks.size() == 1 && last_batch_tasks_ <= 1;
+  last_batch_tasks_ = batch.tasks.size();
+  is_in_flight_ = true;
+  in_flight_ = std::move(batch);
+  if (is_single) {
+    Commit(&in_flight_);
+    AwaitCommit();
+    return;
+  }
+  MutexLock lock(&mutex_);
+  commit_state_ = CommitState::kRequested;
+  commit_wake_.NotifyOne();
+}
+
+void Writer::Commit(Batch* batch) {
   const int64_t started_ns = MonotonicNanoseconds();
-  const absl::Status status = store_->Append(epoch_, SequenceRange{first, last}, record_);
+  batch->committed = store_->Append(
+      epoch_, SequenceRange{batch->first_sequence, batch->last_sequence}, batch->record);
   stats_.commit_us.Observe(static_cast<uint64_t>(MonotonicNanoseconds() - started_ns) / 1000);
-  if (status.ok()) stats_.committed_sequence.store(last, std::memory_order_release);
-  return status;
+}
+
+void Writer::CommitLoop() {
+  for (;;) {
+    {
+      MutexLock lock(&mutex_);
+      while (commit_state_ != CommitState::kRequested && commit_state_ != CommitState::kStop) {
+        commit_wake_.Wait(&mutex_);
+      }
+      if (commit_state_ == CommitState::kStop) return;
+    }
+    Commit(&in_flight_);
+    MutexLock lock(&mutex_);
+    commit_state_ = CommitState::kEnded;
+    commit_ended_.store(true, std::memory_order_release);
+    if (waiting_) wake_.NotifyOne();
+  }
+}
+
+// Takes the result of a commit that has ended. The next batch goes to the disk before the answers
+// of this one are sent.
+void Writer::AwaitCommit() {
+  {
+    MutexLock lock(&mutex_);
+    commit_state_ = CommitState::kIdle;
+    commit_ended_.store(false, std::memory_order_relaxed);
+  }
+  Batch batch = std::move(in_flight_);
+  in_flight_ = Batch();
+  is_in_flight_ = false;
+  if (!batch.committed.ok()) {
+    const absl::Status error = batch.committed;
+    in_flight_ = std::move(batch);
+    Fail(error);
+    return;
+  }
+  stats_.committed_sequence.store(batch.last_sequence, std::memory_order_release);
+  if (!filling_.record.empty()) EndBatch(/*may_wait=*/false);
+  Answer(std::move(batch), absl::OkStatus());
+}
+
+void Writer::Answer(Batch batch, const absl::Status& status) {
+  if (!batch.tasks.empty()) {
+    if (status.ok()) stats_.batch_tasks.Observe(batch.tasks.size());
+    size_t bytes = 0;
+    for (const std::unique_ptr<WriterTask>& task : batch.tasks) bytes += task->queued_bytes();
+    MutexLock lock(&mutex_);
+    unanswered_tasks_ -= batch.tasks.size();
+    unanswered_bytes_ -= bytes;
+    stats_.queue_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
+  }
+  for (std::unique_ptr<WriterTask>& task : batch.tasks) task->Complete(status);
+  for (ViewCallback& callback : batch.views) {
+    if (status.ok()) {
+      callback(batch.view);
+    } else {
+      callback(status);
+    }
+  }
 }
 
 // From here on the ledger is ahead of what is durable, so nothing is read from it any more.
 void Writer::Fail(const absl::Status& error) {
   if (!failed_.exchange(true, std::memory_order_acq_rel)) on_failure_(error);
   const absl::Status answer = StoreFailed();
-  for (std::unique_ptr<WriterTask>& task : batch_) task->Complete(answer);
-  for (std::unique_ptr<WriterTask>& task : pending_) task->Complete(answer);
-  batch_.clear();
+  Answer(std::exchange(in_flight_, Batch()), answer);
+  for (std::unique_ptr<WriterTask>& task : pending_) filling_.tasks.push_back(std::move(task));
   pending_.clear();
-  AnswerViews(answer);
-}
-
-void Writer::AnswerViews(const absl::Status& status) {
-  std::vector<ViewCallback> callbacks;
-  callbacks.swap(pending_views_);
-  for (ViewCallback& callback : callbacks) {
-    if (!status.ok()) {
-      callback(status);
-      continue;
-    }
-    callback(ReadView{CurrentSnapshot(), std::max(ledger_->state().scalars.time_us, clock_())});
-  }
+  Answer(std::exchange(filling_, Batch()), answer);
 }
 
 // REQUIRES: the ledger's state is committed. Readers who come at the same sequence share one.

@@ -75,6 +75,7 @@ class WriterTask {
 };
 
 struct WriterOptions {
+  // Of calls that have not been answered, those in the hands of the writer included.
   size_t queue_tasks_max = 65536;
   size_t queue_bytes_max = size_t{256} << 20;
   // Once a batch has run for so long it is committed, and what is left waits for the next.
@@ -90,6 +91,10 @@ struct WriterStats {
 
 // Applies tasks in one order, and commits in groups: takes what has queued, runs it, appends one
 // record for all of it, and then answers. Nothing is answered from state that is not durable.
+//
+// Two batches are under way at most: while one is on its way to the disk, on a thread that does
+// nothing else, the next takes in what comes. It follows as soon as the disk is free, before the
+// answers of the first are sent.
 //
 // After a failed append nothing of that batch is answered OK: it, and everything queued and sent
 // later, is UNAVAILABLE STORE_FAILED until the process is started again. The append is not retried.
@@ -131,12 +136,27 @@ class Writer {
   const WriterStats& stats() const { return stats_; }
 
  private:
+  // What is committed with one append, and answered then.
+  struct Batch {
+    std::vector<std::unique_ptr<WriterTask>> tasks;
+    std::vector<ViewCallback> views;
+    ReadView view;  // For `views`, of the state with all of this batch.
+    std::string record;
+    uint64_t first_sequence = 0;
+    uint64_t last_sequence = 0;
+    absl::Status committed;
+  };
+
   void Loop();
-  bool TakeQueued() ABSL_LOCKS_EXCLUDED(mutex_);
-  void RunBatch();
-  absl::Status Commit(uint64_t first, uint64_t last);
+  bool WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool MayRun() const;
+  void RunTasks();
+  void EndBatch(bool may_wait);
+  void Commit(Batch* batch);
+  void AwaitCommit() ABSL_LOCKS_EXCLUDED(mutex_);
+  void CommitLoop() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Answer(Batch batch, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Fail(const absl::Status& error);
-  void AnswerViews(const absl::Status& status);
   std::shared_ptr<const Snapshot> CurrentSnapshot();
   void GiveBack(std::unique_ptr<Snapshot> snapshot);
 
@@ -151,23 +171,32 @@ class Writer {
   std::atomic<bool> failed_{false};
 
   Mutex mutex_;
-  CondVar wake_;
+  CondVar wake_;         // The writer's thread.
+  CondVar commit_wake_;  // The committing thread.
   std::deque<std::unique_ptr<WriterTask>> queue_ ABSL_GUARDED_BY(mutex_);
-  size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Of tasks that have not been answered, wherever they are.
+  size_t unanswered_tasks_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t unanswered_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<ViewCallback> view_requests_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Snapshot>> given_back_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
+  enum class CommitState { kIdle, kRequested, kEnded, kStop };
+  CommitState commit_state_ ABSL_GUARDED_BY(mutex_) = CommitState::kIdle;
+  // Set with kEnded, so that a batch that is filling notices without the lock.
+  std::atomic<bool> commit_ended_{false};
 
-  // Of the writer's thread only.
+  // Of the writer's thread; `in_flight_` of the committing thread while kRequested.
   std::deque<std::unique_ptr<WriterTask>> pending_;
-  std::vector<std::unique_ptr<WriterTask>> batch_;
-  std::vector<ViewCallback> pending_views_;
-  std::string record_;
+  Batch filling_;
+  Batch in_flight_;
+  bool is_in_flight_ = false;
+  size_t last_batch_tasks_ = 0;
   std::weak_ptr<const Snapshot> snapshot_;  // The last one taken.
   uint64_t snapshot_sequence_ = 0;
 
   std::thread thread_;
+  std::thread commit_thread_;
 };
 
 }  // namespace dmem::server

@@ -210,9 +210,54 @@ TEST_F(WriterTest, AfterAFailedAppendNothingIsAnsweredOk) {
   EXPECT_EQ(Durable().ranges.size(), 1u);
 }
 
+TEST_F(WriterTest, TheNextBatchIsAppliedWhileOneIsOnItsWayAndAnsweredAfterIt) {
+  const auto release = HoldWriter();
+  const auto first = EnqueueGroup("g1"), second = EnqueueGroup("g2");
+  store_.BlockAppends();
+  release->set_value();
+  store_.WaitForBlockedAppend();
+  auto applied = std::make_shared<std::promise<void>>();
+  const auto third = Enqueue([applied](Turn* turn) {
+    MakeGroup(turn, "g3");
+    applied->set_value();
+    return true;
+  });
+  applied->get_future().wait();
+  std::promise<absl::StatusOr<ReadView>> view;
+  writer_->RequestView([&view](absl::StatusOr<ReadView> v) { view.set_value(std::move(v)); });
+  EXPECT_FALSE(first->answered() || second->answered() || third->answered());
+  store_.ReleaseAll();
+  EXPECT_TRUE(first->future.get().ok() && second->future.get().ok() && third->future.get().ok());
+  const absl::StatusOr<ReadView> seen = view.get_future().get();
+  ASSERT_TRUE(seen.ok());
+  EXPECT_EQ(seen->state().scalars.groups, 3u);
+  EXPECT_EQ(Durable().ranges.size(), 2u);
+}
+
+TEST_F(WriterTest, AFailedCommitTakesTheBatchThatWasFillingWithIt) {
+  const auto release = HoldWriter();
+  const auto first = EnqueueGroup("g1"), second = EnqueueGroup("g2");
+  store_.BlockAppends();
+  store_.FailNextAppend(absl::UnavailableError("disk full"));
+  release->set_value();
+  store_.WaitForBlockedAppend();
+  auto applied = std::make_shared<std::promise<void>>();
+  const auto third = Enqueue([applied](Turn* turn) {
+    MakeGroup(turn, "g3");
+    applied->set_value();
+    return true;
+  });
+  applied->get_future().wait();
+  store_.ReleaseAll();
+  for (const auto& outcome : {first, second, third}) {
+    EXPECT_EQ(FactsOf(outcome->future.get()).reason, "STORE_FAILED");
+  }
+  EXPECT_EQ(Durable().ranges.size(), 0u);
+}
+
 TEST_F(WriterTest, FullQueueRefusesAndLeavesTheTask) {
   WriterOptions options;
-  options.queue_tasks_max = 2;
+  options.queue_tasks_max = 3;  // With the one that holds the writer.
   Make(options);
   writer_->Start();
   const auto release = HoldWriter();
