@@ -164,7 +164,10 @@ std::vector<CounterRefusal> ChargeWalk::DescribeObserved(absl::Span<const WalkIt
       return true;
     });
   }
-  for (const auto& [pool, i] : observed_) all.push_back(Describe(items[i], pool, requested[pool]));
+  for (const auto& [pool, i] : observed_) {
+    if (all.size() == kWouldRefuseListed) break;
+    all.push_back(Describe(items[i], pool, requested[pool]));
+  }
   return all;
 }
 

@@ -55,6 +55,7 @@ class ChargeWalk {
   Index refusing_pool() const { return refusing_pool_; }
   // Counters that under OBSERVE would have refused, in the order of the walk, each once.
   const std::vector<std::pair<Index, uint32_t>>& observed() const { return observed_; }
+  // The first kWouldRefuseListed of them.
   std::vector<CounterRefusal> DescribeObserved(absl::Span<const WalkItem> items) const;
 
  private:

@@ -174,6 +174,9 @@ struct CounterRefusal {
   ByteCount largest_grantable;
 };
 
+// How many counters of would_refuse are listed; all count. So an answer stays bounded.
+inline constexpr size_t kWouldRefuseListed = 1000;
+
 struct ChargeResult {
   Index charge = kNone;  // kNone if only checked.
   bool replayed = false;

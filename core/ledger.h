@@ -61,6 +61,9 @@ class Ledger {
   absl::StatusOr<DeleteCgroupResult> DeleteCgroup(const DeleteCgroupCommand& command);
   void Configure(const ConfigureCommand& command);
 
+  // See StateScalars::layout.
+  void SetLayout(uint64_t layout) { state_.scalars.layout = layout; }
+
   // As of the last command. Valid until the next one.
   const State& state() const { return state_; }
 

@@ -154,7 +154,10 @@ struct Settings {
 struct StateScalars {
   Settings settings;
   uint64_t sequence = 0;  // Commands that changed something so far.
-  int64_t time_us = 0;    // Of the last of them.
+  // Told by the owner, another after each recovery: records lie differently then, so that what
+  // points to them by index has no meaning any more. Not stored, decides nothing.
+  uint64_t layout = 0;
+  int64_t time_us = 0;  // Of the last of them.
   uint64_t next_region_id = 1;
   uint64_t next_cgroup_id = 1;
   uint64_t next_tombstone_serial = 1;

@@ -14,9 +14,9 @@ namespace dmem::server {
 
 namespace {
 
-// Errors in full up to here; what follows carries only code, text and reason, shortened, so that
-// 10,000 refusals still fit in a message.
-constexpr size_t kFullErrorBytes = 1 << 20;
+// Explanations in full up to here; of what follows an error carries only code, text and reason,
+// shortened, and would_refuse only its first counter, so that 10,000 still fit in a message.
+constexpr size_t kFullBytes = 1 << 20;
 constexpr size_t kShortMessageBytes = 120;
 
 absl::Status Shortened(const absl::Status& error) {
@@ -65,12 +65,21 @@ void BatchChargeTask::ApplyNext(Turn* turn) {
     AppendEntry(after, input, outcome, EntryField(charge), charge, turn->record());
   }
   if (!outcome.ok()) Render(outcome, result);
+  ShortenWouldRefuse(result);
+}
+
+void BatchChargeTask::ShortenWouldRefuse(v1::BatchChargeResult* result) {
+  if (result->would_refuse_size() == 0) return;
+  if (explained_bytes_ >= kFullBytes) {
+    result->mutable_would_refuse()->DeleteSubrange(1, result->would_refuse_size() - 1);
+  }
+  explained_bytes_ += result->ByteSizeLong();
 }
 
 void BatchChargeTask::Render(const absl::Status& error, v1::BatchChargeResult* result) {
-  const bool is_full = error_bytes_ < kFullErrorBytes;
+  const bool is_full = explained_bytes_ < kFullBytes;
   *result->mutable_error() = ToRpcStatus(is_full ? error : Shortened(error));
-  if (is_full) error_bytes_ += result->error().ByteSizeLong();
+  if (is_full) explained_bytes_ += result->error().ByteSizeLong();
 }
 
 }  // namespace dmem::server

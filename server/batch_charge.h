@@ -29,13 +29,14 @@ class BatchChargeTask final : public WriterTask {
  private:
   void ApplyNext(Turn* turn);
   void Render(const absl::Status& error, v1::BatchChargeResult* result);
+  void ShortenWouldRefuse(v1::BatchChargeResult* result);
 
   const Call call_;
   const v1::BatchChargeRequest* const request_;
   v1::BatchChargeResponse* const response_;
   const size_t queued_bytes_;
   int next_ = 0;
-  size_t error_bytes_ = 0;  // Rendered so far.
+  size_t explained_bytes_ = 0;  // Rendered so far.
 };
 
 }  // namespace dmem::server

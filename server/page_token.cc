@@ -34,7 +34,8 @@ absl::StatusOr<uint64_t> ParsePageToken(absl::string_view listing, absl::string_
     return cursor;
   }
   return InvalidField("page_token", token,
-                      "a next_page_token of this listing with the same filters");
+                      "a next_page_token of this listing with the same filters, given since the "
+                      "server's last start");
 }
 
 }  // namespace dmem::server

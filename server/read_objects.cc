@@ -37,6 +37,12 @@ std::string ListingName(absl::string_view method, absl::string_view a = "",
   return absl::StrCat(method, "\n", a, "\n", b, "\n", c);
 }
 
+// Of a listing that is paged by index, which means something until the next start only.
+std::string IndexListingName(const State& state, absl::string_view method, absl::string_view a = "",
+                             absl::string_view b = "", absl::string_view c = "") {
+  return absl::StrCat(state.scalars.layout, "\n", ListingName(method, a, b, c));
+}
+
 absl::StatusOr<Index> ParseIndexToken(absl::string_view listing, absl::string_view token) {
   const absl::StatusOr<uint64_t> cursor = ParsePageToken(listing, token);
   if (!cursor.ok()) return cursor.status();
@@ -73,7 +79,7 @@ absl::Status Read(const State& state, int64_t time_us, const v1::ListPoolsReques
   filter.cgroup = *cgroup;
   filter.below = *below;
   const std::string listing =
-      ListingName("pools", request.region(), request.cgroup(), request.relative_to());
+      IndexListingName(state, "pools", request.region(), request.cgroup(), request.relative_to());
   absl::StatusOr<Index> cursor = ParseIndexToken(listing, request.page_token());
   if (!cursor.ok()) return cursor.status();
   const Index limit = *below == kNone ? kRootCgroup : *below;
@@ -112,7 +118,7 @@ absl::Status Read(const State& state, int64_t, const v1::ListCgroupsRequest& req
                   v1::ListCgroupsResponse* response) {
   const absl::StatusOr<Index> cgroup = FindOptionalCgroup(state, request.cgroup());
   if (!cgroup.ok()) return cgroup.status();
-  const std::string listing = ListingName("cgroups", request.cgroup());
+  const std::string listing = IndexListingName(state, "cgroups", request.cgroup());
   absl::StatusOr<Index> cursor = ParseIndexToken(listing, request.page_token());
   if (!cursor.ok()) return cursor.status();
   for (const Index found : ListCgroups(state, *cgroup == kNone ? kRootCgroup : *cgroup, &*cursor,
@@ -136,7 +142,8 @@ absl::Status Read(const State& state, int64_t, const v1::ListChargesRequest& req
     if (charge != kNone) ToProto(ViewCharge(state, charge), response->add_charges());
     return absl::OkStatus();
   }
-  const std::string listing = ListingName("charges", request.region(), request.cgroup());
+  const std::string listing =
+      IndexListingName(state, "charges", request.region(), request.cgroup());
   absl::StatusOr<Index> cursor = ParseIndexToken(listing, request.page_token());
   if (!cursor.ok()) return cursor.status();
   ChargeFilter filter;

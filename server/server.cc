@@ -108,6 +108,7 @@ absl::Status Server::RecoverAndConfigure() {
        {"pools", scalars.pools},
        {"audit", "passed"},
        {"seconds", recovered_.seconds}});
+  ledger_.SetLayout(recovered_.epoch);
   writer_ = std::make_unique<Writer>(
       WriterOptions(), &ledger_, store_.get(), recovered_.epoch, IdGenerator(),
       [this] { return clock_.NowMicroseconds(); },

@@ -143,6 +143,19 @@ TEST_F(RecoveryTest, IdsStayKnownAcrossARestart) {
   }
 }
 
+TEST_F(RecoveryTest, ATokenFromBeforeARestartIsRefusedAsRecordsLieDifferentlyNow) {
+  ASSERT_NO_FATAL_FAILURE(RunEveryCommand());
+  v1::ListCgroupsRequest list;
+  list.set_page_size(1);
+  const auto page = Call(server_, &Stub::ListCgroups, list);
+  ASSERT_TRUE(page.ok());
+  list.set_page_token(page.response.next_page_token());
+  ASSERT_TRUE(Call(server_, &Stub::ListCgroups, list).ok());
+  ASSERT_TRUE(server_.Restart().ok());
+  const auto stale = Call(server_, &Stub::ListCgroups, list);
+  EXPECT_EQ(stale.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST(StoreFailureTest, NothingIsServedUntilARestartWhichFindsWhatWasAcknowledged) {
   TestServer server;
   ASSERT_TRUE(Call(server, &Stub::Register, RegisterOf("n1/gpu0", 1000)).ok());
