@@ -122,9 +122,6 @@ class CowTable {
     return p < pages_.size() && p < other.pages_.size() && pages_[p] == other.pages_[p];
   }
   static constexpr size_t page_size() { return kPageSize; }
-  size_t allocated_bytes() const {
-    return pages_.size() * sizeof(Page) + pages_.capacity() * sizeof(Page*);
-  }
 
  private:
   struct FrozenTag {};

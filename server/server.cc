@@ -32,7 +32,7 @@ namespace {
 constexpr char kServiceName[] = "dmem.v1.QuotaService";
 constexpr char kText[] = "text/plain; charset=utf-8";
 constexpr size_t kLongReadsMax = 256;
-constexpr absl::Duration kDrainTime = absl::Seconds(30);
+constexpr absl::Duration kDrainTime = absl::Seconds(10);
 
 // Makes the state's settings those of the flags, if they differ.
 class ConfigureTask final : public WriterTask {
