@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "dmem/v1/quota_service.grpc.pb.h"
+#include "server/arena_messages.h"
 #include "server/reader_pool.h"
 #include "server/rpc_metrics.h"
 #include "server/writer.h"
@@ -29,7 +30,9 @@ class QuotaService final : public v1::QuotaService::CallbackService {
         readers_(readers),
         metrics_(metrics),
         version_(std::move(version)),
-        store_(std::move(store)) {}
+        store_(std::move(store)) {
+    SetMessageAllocatorFor_BatchCharge(&batch_messages_);
+  }
 
   // From now on every call is UNAVAILABLE SHUTTING_DOWN. Returns when no call has come for a
   // moment, at most after a second: what comes after that, gRPC cancels without saying why.
@@ -101,6 +104,7 @@ class QuotaService final : public v1::QuotaService::CallbackService {
   RpcMetrics* const metrics_;
   const std::string version_;
   const std::string store_;
+  ArenaMessages<v1::BatchChargeRequest, v1::BatchChargeResponse> batch_messages_;
   std::atomic<bool> draining_{false};
   std::atomic<int64_t> last_refused_ns_{0};
 };
