@@ -39,6 +39,19 @@ class HashIndex {
     return kNone;
   }
 
+  // Brings what Find will read first closer to the processor. A lookup waits for memory more than
+  // for anything else, so a caller that knows its next keys asks for them a few lookups ahead:
+  // first the bucket, and some lookups later, when that is there, the record that it leads to.
+  void PrefetchBucket(uint32_t hash) const {
+    if (buckets_.size() != 0) __builtin_prefetch(&buckets_[BucketOf(hash)]);
+  }
+  template <typename Access>
+  void PrefetchRecord(uint32_t hash, const Access& access) const {
+    if (buckets_.size() == 0) return;
+    const Index first = buckets_[BucketOf(hash)];
+    if (first != kNone) access.prefetch(first);
+  }
+
   // REQUIRES: the record is not in the index.
   template <typename Access>
   void Insert(uint32_t hash, Index index, Access access) {

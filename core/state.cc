@@ -90,6 +90,18 @@ Index State::FindTombstone(absl::string_view charge_id) const {
                             [&](Index i) { return tombstones[i].id.view() == charge_id; });
 }
 
+uint32_t State::PrefetchIdBuckets(absl::string_view charge_id) const {
+  const uint32_t hash = HashName(charge_id);
+  charge_ids.PrefetchBucket(hash);
+  tombstone_ids.PrefetchBucket(hash);
+  return hash;
+}
+
+void State::PrefetchIdRecords(uint32_t id_hash) const {
+  charge_ids.PrefetchRecord(id_hash, AccessTo<IdAccess>(charges));
+  tombstone_ids.PrefetchRecord(id_hash, AccessTo<IdAccess>(tombstones));
+}
+
 std::string State::CgroupName(Index cgroup) const {
   if (cgroups[cgroup].is_dying) return absl::StrCat("@", cgroups[cgroup].id);
   return CgroupPath(cgroup);

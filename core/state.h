@@ -209,6 +209,11 @@ class State {
   Index FindCharge(absl::string_view charge_id) const;
   Index FindTombstone(absl::string_view charge_id) const;
 
+  // For callers that know which ids come next (see HashIndex::PrefetchBucket): first the buckets,
+  // and a few lookups later the records. They change nothing, and need not be right.
+  uint32_t PrefetchIdBuckets(absl::string_view charge_id) const;  // Returns the id's hash.
+  void PrefetchIdRecords(uint32_t id_hash) const;
+
   // "/a/b", or "@ID" if dying.
   std::string CgroupName(Index cgroup) const;
   // The path that a cgroup has or, if dying, had.

@@ -52,6 +52,7 @@ struct IdAccess {
   Table& table;
   uint32_t hash(Index i) const { return table[i].id_hash; }
   Index next(Index i) const { return table[i].hash_next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i].id_hash); }
   void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
 };
 

@@ -84,6 +84,15 @@ const std::string& ChargeIdOf(const CommandInput& input, const v1::ChargeRequest
   return request.charge_id().empty() ? input.generated_charge_id : request.charge_id();
 }
 
+// See State::PrefetchIdBuckets.
+void PrefetchIds(const State& state, absl::Span<const absl::string_view> ids) {
+  if (ids.size() < 2) return;
+  absl::InlinedVector<uint32_t, 16> hashes;
+  hashes.reserve(ids.size());
+  for (const absl::string_view id : ids) hashes.push_back(state.PrefetchIdBuckets(id));
+  for (const uint32_t hash : hashes) state.PrefetchIdRecords(hash);
+}
+
 // What a check would have granted: the request, without the marks of a granted charge.
 void RenderChecked(const CommandInput& input, const v1::ChargeRequest& request,
                    v1::Charge* charge) {
@@ -134,6 +143,7 @@ absl::Status Apply(const CommandInput& input, const v1::UnchargeRequest& request
                    v1::UnchargeResponse* response) {
   const absl::InlinedVector<absl::string_view, 16> ids(request.charge_ids().begin(),
                                                        request.charge_ids().end());
+  PrefetchIds(ledger->state(), ids);
   UnchargeCommand command;
   command.time = absl::FromUnixMicros(input.time_us);
   command.charge_ids = ids;

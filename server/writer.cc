@@ -57,20 +57,25 @@ void Writer::Stop() {
 
 absl::Status Writer::Enqueue(std::unique_ptr<WriterTask>& task) {
   const size_t bytes = task->queued_bytes();
-  MutexLock lock(&mutex_);
-  if (failed()) return StoreFailed();
-  if (stopping_) return ShuttingDown();
-  if (unanswered_tasks_ >= options_.queue_tasks_max) {
-    return Overloaded("calls", options_.queue_tasks_max);
+  bool wake = false;
+  {
+    MutexLock lock(&mutex_);
+    if (failed()) return StoreFailed();
+    if (stopping_) return ShuttingDown();
+    if (unanswered_tasks_ >= options_.queue_tasks_max) {
+      return Overloaded("calls", options_.queue_tasks_max);
+    }
+    if (unanswered_bytes_ + bytes > options_.queue_bytes_max && unanswered_tasks_ > 0) {
+      return Overloaded("bytes of calls", options_.queue_bytes_max);
+    }
+    queue_.push_back(std::move(task));
+    ++unanswered_tasks_;
+    unanswered_bytes_ += bytes;
+    stats_.queue_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
+    // Only the first one wakes the writer, and not into a lock that is held.
+    wake = std::exchange(waiting_, false);
   }
-  if (unanswered_bytes_ + bytes > options_.queue_bytes_max && unanswered_tasks_ > 0) {
-    return Overloaded("bytes of calls", options_.queue_bytes_max);
-  }
-  queue_.push_back(std::move(task));
-  ++unanswered_tasks_;
-  unanswered_bytes_ += bytes;
-  stats_.queue_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
-  if (waiting_) wake_.NotifyOne();
+  if (wake) wake_.NotifyOne();
   return absl::OkStatus();
 }
 
