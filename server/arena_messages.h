@@ -12,8 +12,8 @@
 
 namespace dmem::server {
 
-// Gives a call's request and response an arena of their own: a batch of 10,000 charges is then a few
-// blocks, freed at once, and not 50,000 small pieces that one thread makes and another frees.
+// Gives a call's request and response an arena of their own: a batch of 10,000 charges is then a
+// few blocks, freed at once, and not 50,000 small pieces that one thread makes and another frees.
 //
 // Thread-safe.
 template <typename Request, typename Response>
