@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/invariants.h"
 #include "core/ledger.h"
+#include "core/object_kinds.h"
 #include "core/state_restorer.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -159,6 +160,43 @@ TEST(StateCodecTest, DeltasLeadFromCheckpointToCheckpointAndRestoreTheSameState)
     EXPECT_EQ(HashOf(restored.state()), HashOf(ledger.state()));
     ledger.Release(std::move(base));
   }
+}
+
+// Each object of its own is one that was stored; together they are a circle, which nothing that
+// walks up the groups would leave.
+TEST(StateCodecTest, GroupsStoredInACircleAreDataLoss) {
+  const absl::Time time = absl::FromUnixSeconds(1700000000);
+  const auto objects_with = [&](absl::string_view parent_of_g, absl::string_view parent_of_h) {
+    Ledger ledger;
+    for (const absl::string_view name : {"g", "h"}) {
+      EXPECT_TRUE(ledger.RegisterGroup({time, name, ""}).ok());
+    }
+    EXPECT_TRUE(ledger.RegisterGroup({time, "g", parent_of_g}).ok());
+    EXPECT_TRUE(ledger.RegisterGroup({time, "h", parent_of_h}).ok());
+    LimitsUpdate update;
+    update.cgroup = "/t";
+    update.region = "h";
+    update.max = ByteCount(1);
+    const LimitsUpdate updates[] = {update};
+    SetLimitsCommand command;
+    command.time = time;
+    command.updates = updates;
+    EXPECT_TRUE(ledger.SetLimits(command).ok());
+    Objects objects;
+    Apply(DiffStates(nullptr, StateHash(), ledger.state()), &objects);
+    return objects;
+  };
+  const Objects apart = objects_with("", ""), below = objects_with("h", "");
+  Objects circle = objects_with("", "g");
+  size_t changed = 0;
+  for (const auto& [key, value] : apart) {
+    if (key.front() != kRegionKind || below.at(key) == value) continue;
+    circle[key] = below.at(key);
+    ++changed;
+  }
+  ASSERT_EQ(changed, 1u);
+  Ledger restored;
+  EXPECT_EQ(Restore(circle, &restored).code(), absl::StatusCode::kDataLoss);
 }
 
 // What was damaged may follow from something else and so come out right (a peak below the usage);

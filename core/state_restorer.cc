@@ -124,6 +124,16 @@ absl::Status StateRestorer::LinkRegions() {
     }
     ledger_->editor().SetRegionParent(region, it->second);
   }
+  // Whatever walks up a region's groups relies on an end.
+  for (const auto& link : parents_) {
+    int depth = 0;
+    for (Index i = link.first; i != kNone; i = ledger_->state_.regions[i].parent) {
+      if (depth++ > kGroupDepthMax) {
+        const uint64_t id = ledger_->state_.regions[link.first].id;
+        return Damaged(absl::StrCat("region ", id, " is below too many groups, or below itself"));
+      }
+    }
+  }
   parents_.clear();
   return absl::OkStatus();
 }
