@@ -287,7 +287,7 @@ std::vector<prometheus::MetricFamily> CollectService(const RpcMetrics& rpcs,
   set.AddHistogram(kCommitCalls, {}, writer.batch_tasks, 1);
   const uint64_t sequence = writer.committed_sequence.load(std::memory_order_relaxed);
   set.AddGauge(kQueueCalls, {},
-               static_cast<double>(writer.queue_tasks.load(std::memory_order_relaxed)));
+               static_cast<double>(writer.unanswered_tasks.load(std::memory_order_relaxed)));
   set.AddCounter(kCommands, {}, static_cast<double>(sequence));
   set.AddGauge(kCheckpointLag, {},
                static_cast<double>(sequence - std::min(sequence, facts.checkpoint_sequence)));

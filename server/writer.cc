@@ -62,16 +62,16 @@ absl::Status Writer::Enqueue(std::unique_ptr<WriterTask>& task) {
     MutexLock lock(&mutex_);
     if (failed()) return StoreFailed();
     if (stopping_) return ShuttingDown();
-    if (unanswered_tasks_ >= options_.queue_tasks_max) {
-      return Overloaded("calls", options_.queue_tasks_max);
+    if (unanswered_tasks_ >= options_.unanswered_tasks_max) {
+      return Overloaded("calls", options_.unanswered_tasks_max);
     }
-    if (unanswered_bytes_ + bytes > options_.queue_bytes_max && unanswered_tasks_ > 0) {
-      return Overloaded("bytes of calls", options_.queue_bytes_max);
+    if (unanswered_bytes_ + bytes > options_.unanswered_bytes_max && unanswered_tasks_ > 0) {
+      return Overloaded("bytes of calls", options_.unanswered_bytes_max);
     }
     queue_.push_back(std::move(task));
     ++unanswered_tasks_;
     unanswered_bytes_ += bytes;
-    stats_.queue_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
+    stats_.unanswered_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
     // Only the first one wakes the writer, and not into a lock that is held.
     wake = std::exchange(waiting_, false);
   }
@@ -245,7 +245,7 @@ void Writer::Answer(Batch batch, const absl::Status& status) {
     MutexLock lock(&mutex_);
     unanswered_tasks_ -= batch.tasks.size();
     unanswered_bytes_ -= bytes;
-    stats_.queue_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
+    stats_.unanswered_tasks.store(unanswered_tasks_, std::memory_order_relaxed);
   }
   for (std::unique_ptr<WriterTask>& task : batch.tasks) task->Complete(status);
   for (ViewCallback& callback : batch.views) {

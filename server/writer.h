@@ -76,8 +76,8 @@ class WriterTask {
 
 struct WriterOptions {
   // Of calls that have not been answered, those in the hands of the writer included.
-  size_t queue_tasks_max = 65536;
-  size_t queue_bytes_max = size_t{256} << 20;
+  size_t unanswered_tasks_max = 65536;
+  size_t unanswered_bytes_max = size_t{256} << 20;
   // Once a batch has run for so long it is committed, and what is left waits for the next.
   int64_t batch_time_max_us = 2000;
 };
@@ -85,7 +85,7 @@ struct WriterOptions {
 struct WriterStats {
   Histogram commit_us{16};
   Histogram batch_tasks{1};
-  std::atomic<uint64_t> queue_tasks{0};
+  std::atomic<uint64_t> unanswered_tasks{0};
   std::atomic<uint64_t> committed_sequence{0};
 };
 

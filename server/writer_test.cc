@@ -255,9 +255,9 @@ TEST_F(WriterTest, AFailedCommitTakesTheBatchThatWasFillingWithIt) {
   EXPECT_EQ(Durable().ranges.size(), 0u);
 }
 
-TEST_F(WriterTest, FullQueueRefusesAndLeavesTheTask) {
+TEST_F(WriterTest, BeyondTheBoundOfUnansweredTasksTheNextIsRefusedAndLeftAsItWas) {
   WriterOptions options;
-  options.queue_tasks_max = 3;  // With the one that holds the writer.
+  options.unanswered_tasks_max = 3;  // With the one that holds the writer.
   Make(options);
   writer_->Start();
   const auto release = HoldWriter();
@@ -272,9 +272,9 @@ TEST_F(WriterTest, FullQueueRefusesAndLeavesTheTask) {
   EXPECT_TRUE(EnqueueGroup("g3")->future.get().ok());
 }
 
-TEST_F(WriterTest, QueueIsBoundedInBytesToo) {
+TEST_F(WriterTest, UnansweredTasksAreBoundedInBytesToo) {
   WriterOptions options;
-  options.queue_bytes_max = 100;
+  options.unanswered_bytes_max = 100;
   Make(options);
   writer_->Start();
   const auto release = HoldWriter();
