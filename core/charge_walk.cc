@@ -25,24 +25,10 @@ bool IsOnWalk(const State& state, const WalkItem& item, Index pool) {
   return !ForEachCounter(state, item, [pool](Index p) { return p != pool; });
 }
 
-// The largest charge to the item's cgroup and region that every enforced counter, and
-// `as_enforced`, would grant.
-ByteCount LargestGrantable(const State& state, const WalkItem& item, Index as_enforced) {
-  ByteCount largest = kUnlimited;
-  ForEachCounter(state, item, [&](Index pool) {
-    const PoolRecord& record = state.pools[pool];
-    const bool holds = !record.is_observed || pool == as_enforced;
-    const ByteCount max = holds ? record.counter.max : kUnlimited;
-    largest = Min(largest, max.MinusOrZero(record.counter.usage));
-    return true;
-  });
-  return largest;
-}
-
-// usage + requested - max, where that is positive.
-ByteCount ShortBy(ByteCount usage, ByteCount requested, ByteCount max) {
-  if (requested <= max) return usage.MinusOrZero(max.MinusOrZero(requested));
-  return usage.PlusSaturating(requested.MinusOrZero(max));
+// usage + requested - bound, where that is positive.
+ByteCount ShortBy(ByteCount usage, ByteCount requested, ByteCount bound) {
+  if (requested <= bound) return usage.MinusOrZero(bound.MinusOrZero(requested));
+  return usage.PlusSaturating(requested.MinusOrZero(bound));
 }
 
 }  // namespace
@@ -84,6 +70,11 @@ ByteCount ChargeWalk::UsageOf(Index pool) const {
   return usage.MinusOrZero(it->second.removed).PlusSaturating(it->second.added);
 }
 
+ByteCount ChargeWalk::BoundOf(Index pool) const {
+  const PoolRecord& record = state_.pools[pool];
+  return force_ || record.is_observed ? kUnlimited : record.counter.max;
+}
+
 absl::Status ChargeWalk::Check(absl::Span<const WalkItem> items) {
   if (items.size() > 1) has_pending_ = true;
   for (size_t i = 0; i < items.size(); ++i) {
@@ -114,10 +105,9 @@ absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
     const bool is_region_root =
         record.counter.parent == kNone && !state_.regions[record.region].is_group;
     // Whatever is beyond an enforced max is refused by that, however far beyond.
-    const bool is_bounded = !record.counter.max.is_unlimited() && !record.is_observed && !force_;
-    kind = !is_bounded      ? RefusalKind::kOverflow
-           : is_region_root ? RefusalKind::kCapacity
-                            : RefusalKind::kMax;
+    kind = BoundOf(pool).is_unlimited() ? RefusalKind::kOverflow
+           : is_region_root             ? RefusalKind::kCapacity
+                                        : RefusalKind::kMax;
     refusing_pool_ = pool;
     return false;
   });
@@ -127,14 +117,15 @@ absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
     if (IsOnWalk(state_, any, refusing_pool_)) requested = requested.PlusSaturating(any.bytes);
   }
   return RefusedByCounter(kind, item.cgroup, item.region, item.bytes,
-                          Describe(item, refusing_pool_, requested));
+                          Describe(item, refusing_pool_, requested, BoundOf(refusing_pool_)));
 }
 
 void ChargeWalk::NoteObserved(Index pool, uint32_t item) {
   if (noted_.insert(pool).second) observed_.emplace_back(pool, item);
 }
 
-CounterRefusal ChargeWalk::Describe(const WalkItem& item, Index pool, ByteCount requested) const {
+CounterRefusal ChargeWalk::Describe(const WalkItem& item, Index pool, ByteCount requested,
+                                    ByteCount bound) const {
   const PoolRecord& record = state_.pools[pool];
   CounterRefusal refusal;
   refusal.cgroup = state_.CgroupName(record.cgroup);
@@ -146,8 +137,14 @@ CounterRefusal ChargeWalk::Describe(const WalkItem& item, Index pool, ByteCount 
   ByteCount usage = refusal.usage;
   const auto it = pending_.find(pool);
   if (it != pending_.end()) usage = usage.MinusOrZero(it->second.removed);
-  refusal.short_by = ShortBy(usage, refusal.requested, refusal.max);
-  refusal.largest_grantable = LargestGrantable(state_, item, pool);
+  refusal.short_by = ShortBy(usage, refusal.requested, bound);
+  refusal.largest_grantable = kUnlimited;
+  ForEachCounter(state_, item, [&](Index p) {
+    const ByteCount room =
+        (p == pool ? bound : BoundOf(p)).MinusOrZero(state_.pools[p].counter.usage);
+    refusal.largest_grantable = Min(refusal.largest_grantable, room);
+    return true;
+  });
   return refusal;
 }
 
@@ -166,7 +163,7 @@ std::vector<CounterRefusal> ChargeWalk::DescribeObserved(absl::Span<const WalkIt
   }
   for (const auto& [pool, i] : observed_) {
     if (all.size() == kWouldRefuseListed) break;
-    all.push_back(Describe(items[i], pool, requested[pool]));
+    all.push_back(Describe(items[i], pool, requested[pool], state_.pools[pool].counter.max));
   }
   return all;
 }

@@ -67,7 +67,12 @@ class ChargeWalk {
   ByteCount UsageOf(Index pool) const;
   absl::Status CheckItem(absl::Span<const WalkItem> items, size_t i);
   void NoteObserved(Index pool, uint32_t item);
-  CounterRefusal Describe(const WalkItem& item, Index pool, ByteCount requested) const;
+  // What the walk holds the pool's usage to: its max, or what it can count where that is not
+  // enforced.
+  ByteCount BoundOf(Index pool) const;
+  // `bound` is what the pool refuses beyond, or under OBSERVE would have refused.
+  CounterRefusal Describe(const WalkItem& item, Index pool, ByteCount requested,
+                          ByteCount bound) const;
 
   const State& state_;
   const bool force_;

@@ -116,6 +116,40 @@ TEST_F(LedgerChargesTest, AnEnforcedMaxRefusesAsItselfHoweverFarBeyondItIs) {
   EXPECT_EQ(ReasonOf(status), "COUNTER_OVERFLOW");
 }
 
+// FORCE passes every max and grantable, so what it could still grant is what the counters can
+// count: /a holds 10 of 40, r 30 of 50. What is said to be granted is, and a byte more is not.
+TEST_F(LedgerChargesTest, UnderForceAnOverflowIsExplainedByTheCounterNotByTheMaxThatForcePasses) {
+  ASSERT_TRUE(Register("r", 50).ok());
+  ASSERT_TRUE(SetMax("/a", "r", 40).ok());
+  ASSERT_TRUE(Charge("c1", {{"/a", "r", B(10), absl::nullopt}}).ok());
+  ASSERT_TRUE(Charge("c2", {{"/b", "r", B(20), absl::nullopt}}).ok());
+  const absl::Status status =
+      Charge("c3", {{"/a", "r", kUnlimited, absl::nullopt}}, Mode::kForce).status();
+  EXPECT_EQ(ReasonOf(status), "COUNTER_OVERFLOW");
+  EXPECT_EQ(Fact(status, "counter_cgroup"), "/a");
+  EXPECT_EQ(Fact(status, "max_bytes"), "40");
+  EXPECT_EQ(Fact(status, "short_bytes"), "10");
+  const ByteCount largest = kUnlimited.MinusOrZero(B(30));
+  EXPECT_EQ(Fact(status, "largest_grantable_bytes"), absl::StrCat(largest.value()));
+  const ByteCount more = largest.PlusSaturating(B(1));
+  EXPECT_EQ(ReasonOf(Charge("c3", {{"/a", "r", more, absl::nullopt}}, Mode::kForce).status()),
+            "COUNTER_OVERFLOW");
+  EXPECT_TRUE(Charge("c3", {{"/a", "r", largest, absl::nullopt}}, Mode::kForce).ok());
+}
+
+// An observed max refuses nothing, so it is not what an overflow of its counter falls short of; the
+// enforced grantable of r still bounds what would be granted.
+TEST_F(LedgerChargesTest, AnOverflowOfAnObservedCounterIsNotExplainedByItsMax) {
+  ASSERT_TRUE(Register("r", 50).ok());
+  ASSERT_TRUE(SetMax("/a", "r", 5, false, true).ok());
+  ASSERT_TRUE(Charge("c1", {{"/a", "r", B(10), absl::nullopt}}).ok());
+  const absl::Status status = Charge("c2", {{"/a", "r", kUnlimited, absl::nullopt}}).status();
+  EXPECT_EQ(ReasonOf(status), "COUNTER_OVERFLOW");
+  EXPECT_EQ(Fact(status, "max_bytes"), "5");
+  EXPECT_EQ(Fact(status, "short_bytes"), "10");
+  EXPECT_EQ(Fact(status, "largest_grantable_bytes"), "40");
+}
+
 TEST_F(LedgerChargesTest, ZeroBytesAreNeverRefusedAndPinTheCgroup) {
   ASSERT_TRUE(Register("r", 100).ok());
   ASSERT_TRUE(SetMax("/a", "r", 0).ok());

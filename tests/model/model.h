@@ -139,8 +139,11 @@ class Model {
   // `shrunk` is the usage with which the walk begins.
   std::string Walk(const std::vector<Ask>& asks, const Usage& shrunk, ChargeMode mode,
                    std::string* would_refuse);
-  Refusal Explain(const std::vector<Ask>& asks, size_t which, Key counter,
-                  const Usage& shrunk) const;
+  // What the walk holds a usage to.
+  uint64_t BoundOf(Key counter, ChargeMode mode) const;
+  // `bound` is what the counter refuses beyond, or would have.
+  Refusal Explain(const std::vector<Ask>& asks, size_t which, Key counter, uint64_t bound,
+                  const Usage& shrunk, ChargeMode mode) const;
   void Spend(const std::string& id, absl::optional<int64_t> created_at_us, int64_t time_us);
   void DropOldestSpent();
   void DropSpent(int64_t time_us);

@@ -102,8 +102,14 @@ std::string Model::Charge(const Command& c) {
   return answer;
 }
 
-Refusal Model::Explain(const std::vector<Ask>& asks, size_t which, Key counter,
-                       const Usage& shrunk) const {
+uint64_t Model::BoundOf(Key counter, ChargeMode mode) const {
+  const auto pool = s_.pools.find(counter);
+  const bool is_observed = pool != s_.pools.end() && pool->second.is_observed;
+  return is_observed || mode == ChargeMode::kForce ? kUnlimitedBytes : LimitOf(counter);
+}
+
+Refusal Model::Explain(const std::vector<Ask>& asks, size_t which, Key counter, uint64_t bound,
+                       const Usage& shrunk, ChargeMode mode) const {
   const auto at = [](const Usage& usage, const Key& key) {
     const auto found = usage.find(key);
     return found == usage.end() ? Amount{0} : found->second;
@@ -122,13 +128,11 @@ Refusal Model::Explain(const std::vector<Ask>& asks, size_t which, Key counter,
   }
   refusal.requested = Shown(requested);
   const Amount wanted = at(shrunk, counter) + refusal.requested;
-  refusal.short_by = wanted > refusal.max ? Shown(wanted - refusal.max) : 0;
+  refusal.short_by = wanted > bound ? Shown(wanted - bound) : 0;
   refusal.largest_grantable = kUnlimitedBytes;
   for (const Key& key : Counters(asks[which].cgroup, asks[which].region)) {
-    const auto pool = s_.pools.find(key);
-    const bool observed = pool != s_.pools.end() && pool->second.is_observed && key != counter;
-    const Amount max = observed ? kUnlimitedBytes : LimitOf(key);
-    const Amount room = max > at(committed, key) ? max - at(committed, key) : 0;
+    const Amount most = key == counter ? bound : BoundOf(key, mode);
+    const Amount room = most > at(committed, key) ? most - at(committed, key) : 0;
     refusal.largest_grantable = std::min(refusal.largest_grantable, Shown(room));
   }
   return refusal;
@@ -145,18 +149,17 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
       usage[counter] += ask.bytes;
       const uint64_t max = LimitOf(counter);
       if (usage[counter] <= max) continue;
-      const auto pool = s_.pools.find(counter);
-      const bool is_observed = pool != s_.pools.end() && pool->second.is_observed;
+      const uint64_t bound = BoundOf(counter, mode);
       std::string reason;
-      if (max != kUnlimitedBytes && !is_observed && mode != ChargeMode::kForce) {
+      if (bound != kUnlimitedBytes) {
         reason = counter.first == kRoot ? "CAPACITY" : "MAX_EXCEEDED";
-      } else if (usage[counter] > kUnlimitedBytes && pool != s_.pools.end()) {
+      } else if (usage[counter] > kUnlimitedBytes && s_.pools.count(counter) > 0) {
         // A pool that would be new leaves it to the nearest one above that is there.
         reason = "COUNTER_OVERFLOW";
       }
       if (!reason.empty()) {
         refused_by_ = counter;
-        Refusal refusal = Explain(asks, i, counter, shrunk);
+        Refusal refusal = Explain(asks, i, counter, bound, shrunk, mode);
         if (reason == "CAPACITY") refusal.cgroup.clear();  // Nobody's limit was hit.
         return absl::StrCat("RESOURCE_EXHAUSTED ", reason, " ", ask.cgroup_name, ":",
                             ask.region_name, ":", ask.bytes, " ", refusal.ToString());
@@ -168,7 +171,8 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
     }
   }
   for (const auto& [counter, item] : observed) {
-    absl::StrAppend(would_refuse, " ", Explain(asks, item, counter, shrunk).ToString());
+    const Refusal refusal = Explain(asks, item, counter, LimitOf(counter), shrunk, mode);
+    absl::StrAppend(would_refuse, " ", refusal.ToString());
   }
   for (const auto& note : observed) ++s_.pools[note.first].would_refuse;
   return "";
