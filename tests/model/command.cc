@@ -7,6 +7,7 @@
 #include <map>
 #include <tuple>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -165,6 +166,31 @@ std::string Refusal::ToString() const {
   return absl::StrCat("{", cgroup, ":", region, " item=", item, " usage=", usage, " max=", max,
                       " requested=", requested, " short=", short_by, " largest=", largest_grantable,
                       "}");
+}
+
+std::string ErrorAnswer(absl::string_view code, absl::string_view reason,
+                        const std::map<std::string, std::string>& facts) {
+  const std::string text = absl::StrCat(code, " ", reason);
+  if (reason != "MAX_EXCEEDED" && reason != "CAPACITY" && reason != "COUNTER_OVERFLOW") return text;
+  const auto word = [&](const char* name) {
+    const auto found = facts.find(name);
+    return found == facts.end() ? "" : found->second;
+  };
+  const auto number = [&](const char* name) {
+    uint64_t value = UINT64_MAX;
+    return absl::SimpleAtoi(word(name), &value) ? value : UINT64_MAX;
+  };
+  Refusal refusal;
+  refusal.cgroup = word("counter_cgroup");
+  refusal.region = word("counter_region");
+  refusal.item = number("item");
+  refusal.usage = number("usage_bytes");
+  refusal.max = number("max_bytes");
+  refusal.requested = number("requested_bytes");
+  refusal.short_by = number("short_bytes");
+  refusal.largest_grantable = number("largest_grantable_bytes");
+  return absl::StrCat(text, " ", word("cgroup"), ":", word("region"), ":", word("bytes"), " ",
+                      refusal.ToString());
 }
 
 std::string RegionRow::ToString() const {

@@ -8,9 +8,11 @@
 #define TESTS_MODEL_COMMAND_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 
 namespace dmem {
@@ -99,6 +101,11 @@ struct Refusal {
   uint64_t usage = 0, max = 0, requested = 0, short_by = 0, largest_grantable = 0;
   std::string ToString() const;
 };
+
+// An error in the words that Model::Apply uses: its code, its reason, and of a refusal by a counter
+// the numbers. `facts` is the error's metadata.
+std::string ErrorAnswer(absl::string_view code, absl::string_view reason,
+                        const std::map<std::string, std::string>& facts);
 
 // What is visible of the state, sorted so that equal states give equal rows.
 struct RegionRow {

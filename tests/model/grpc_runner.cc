@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "google/protobuf/util/time_util.h"
@@ -32,32 +31,10 @@ std::string ErrorText(const google::rpc::Status& error) {
   for (const google::protobuf::Any& detail : error.details()) {
     if (detail.Is<google::rpc::ErrorInfo>()) detail.UnpackTo(&info);
   }
-  const std::string text =
-      absl::StrCat(absl::StatusCodeToString(static_cast<absl::StatusCode>(error.code())), " ",
-                   info.reason().empty() ? error.message() : info.reason());
-  if (info.reason() != "MAX_EXCEEDED" && info.reason() != "CAPACITY" &&
-      info.reason() != "COUNTER_OVERFLOW") {
-    return text;
-  }
-  const auto word = [&](const char* name) {
-    const auto found = info.metadata().find(name);
-    return found == info.metadata().end() ? "" : found->second;
-  };
-  const auto number = [&](const char* name) {
-    uint64_t value = UINT64_MAX;
-    return absl::SimpleAtoi(word(name), &value) ? value : UINT64_MAX;
-  };
-  Refusal refusal;
-  refusal.cgroup = word("counter_cgroup");
-  refusal.region = word("counter_region");
-  refusal.item = number("item");
-  refusal.usage = number("usage_bytes");
-  refusal.max = number("max_bytes");
-  refusal.requested = number("requested_bytes");
-  refusal.short_by = number("short_bytes");
-  refusal.largest_grantable = number("largest_grantable_bytes");
-  return absl::StrCat(text, " ", word("cgroup"), ":", word("region"), ":", word("bytes"), " ",
-                      refusal.ToString());
+  return ErrorAnswer(
+      absl::StatusCodeToString(static_cast<absl::StatusCode>(error.code())),
+      info.reason().empty() ? error.message() : info.reason(),
+      std::map<std::string, std::string>(info.metadata().begin(), info.metadata().end()));
 }
 
 std::string ErrorText(const grpc::Status& status) {

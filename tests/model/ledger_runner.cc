@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/errors.h"
@@ -59,31 +58,9 @@ std::string WouldRefuseText(const std::vector<CounterRefusal>& refusals) {
 
 std::string ErrorText(const absl::Status& status) {
   const ErrorFacts facts = FactsOf(status);
-  std::string text = absl::StrCat(absl::StatusCodeToString(status.code()), " ", facts.reason);
-  if (facts.reason != "MAX_EXCEEDED" && facts.reason != "CAPACITY" &&
-      facts.reason != "COUNTER_OVERFLOW") {
-    return text;
-  }
-  const std::map<std::string, std::string> fact(facts.metadata.begin(), facts.metadata.end());
-  const auto word = [&](const char* name) {
-    const auto found = fact.find(name);
-    return found == fact.end() ? "" : found->second;
-  };
-  const auto number = [&](const char* name) {
-    uint64_t value = UINT64_MAX;
-    return absl::SimpleAtoi(word(name), &value) ? value : UINT64_MAX;
-  };
-  Refusal refusal;
-  refusal.cgroup = word("counter_cgroup");
-  refusal.region = word("counter_region");
-  refusal.item = number("item");
-  refusal.usage = number("usage_bytes");
-  refusal.max = number("max_bytes");
-  refusal.requested = number("requested_bytes");
-  refusal.short_by = number("short_bytes");
-  refusal.largest_grantable = number("largest_grantable_bytes");
-  return absl::StrCat(text, " ", word("cgroup"), ":", word("region"), ":", word("bytes"), " ",
-                      refusal.ToString());
+  return ErrorAnswer(
+      absl::StatusCodeToString(status.code()), facts.reason,
+      std::map<std::string, std::string>(facts.metadata.begin(), facts.metadata.end()));
 }
 
 std::string DroppedText(const Dropped& dropped) {
