@@ -127,6 +127,18 @@ TEST_F(ClientTest, ServerThatIsNotThereIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(client.Check({}).status()));
 }
 
+TEST_F(ClientTest, OfSeveralServersTheOneThatAnswersIsAskedFromThenOn) {
+  FakeQuotaService standby;
+  standby.Fail<v1::CheckResponse>(absl::UnavailableError("standby"));
+  service_.Answer(v1::CheckResponse());
+  service_.Answer(v1::CheckResponse());
+  Client client(MakeGrpcConnection({standby.address(), service_.address()}));
+  EXPECT_TRUE(client.Check({}).ok());
+  EXPECT_TRUE(client.Check({}).ok());
+  EXPECT_THAT(standby.requests(), SizeIs(1));
+  EXPECT_THAT(service_.requests(), SizeIs(2));
+}
+
 // Takes connections and never says a word.
 class SilentServer {
  public:

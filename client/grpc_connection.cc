@@ -5,7 +5,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/cord.h"
@@ -38,8 +40,9 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
 
 class GrpcConnection final : public Connection {
  public:
-  explicit GrpcConnection(const std::shared_ptr<grpc::Channel>& channel)
-      : stub_(v1::QuotaService::NewStub(channel)) {}
+  explicit GrpcConnection(const std::vector<std::shared_ptr<grpc::Channel>>& channels) {
+    for (const auto& channel : channels) stubs_.push_back(v1::QuotaService::NewStub(channel));
+  }
 
   absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request,
                                                 absl::Duration timeout) override {
@@ -146,25 +149,39 @@ class GrpcConnection final : public Connection {
     // matter.
     context.set_deadline(gpr_time_from_micros(absl::ToInt64Microseconds(timeout), GPR_TIMESPAN));
     Response response;
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-    if (!status.ok()) return FromGrpcStatus(status);
-    return response;
+    size_t at = current_.load(std::memory_order_relaxed);
+    const grpc::Status status = (stubs_[at].get()->*method)(&context, request, &response);
+    if (status.ok()) return response;
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      // Only from the server that this call asked: others may have moved on already.
+      current_.compare_exchange_strong(at, (at + 1) % stubs_.size(), std::memory_order_relaxed);
+    }
+    return FromGrpcStatus(status);
   }
 
-  const std::unique_ptr<Stub> stub_;
+  std::vector<std::unique_ptr<Stub>> stubs_;  // Never empty.
+  std::atomic<size_t> current_{0};            // The one that is asked.
 };
 
 }  // namespace
 
 std::unique_ptr<Connection> MakeGrpcConnection(absl::string_view server) {
+  return MakeGrpcConnection(std::vector<std::string>{std::string(server)});
+}
+
+std::unique_ptr<Connection> MakeGrpcConnection(const std::vector<std::string>& servers) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMsInitial);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMsMax);
   // Device memory is not asked for through a web proxy, whatever the environment says.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return std::make_unique<GrpcConnection>(grpc::CreateCustomChannel(
-      std::string(server), grpc::InsecureChannelCredentials(), arguments));
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
+  for (const std::string& server : servers) {
+    channels.push_back(
+        grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments));
+  }
+  return std::make_unique<GrpcConnection>(channels);
 }
 
 }  // namespace dmem::client

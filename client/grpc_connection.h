@@ -5,6 +5,8 @@
 #define DMEMD_CLIENT_GRPC_CONNECTION_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "client/connection.h"
@@ -15,6 +17,11 @@ namespace dmem::client {
 // TLS. Returns at once: the first call connects, and a server that is not there is UNAVAILABLE from
 // each call. A connection that was lost is made anew by a later call.
 std::unique_ptr<Connection> MakeGrpcConnection(absl::string_view server);
+
+// The same with several servers of which one answers at a time (a standby is UNAVAILABLE): asks the
+// one that answered last, and after an UNAVAILABLE the next in order. Client's attempts so go round
+// them. REQUIRES: `servers` is not empty.
+std::unique_ptr<Connection> MakeGrpcConnection(const std::vector<std::string>& servers);
 
 }  // namespace dmem::client
 
