@@ -81,6 +81,7 @@ struct ChargeCommand {
   absl::Span<const Label> labels;  // Ascending by key, each key once.
   absl::optional<int32_t> priority;
   bool preemptible = false;
+  absl::Duration ttl;  // Above zero: a reservation, whose items may name groups.
 };
 
 struct UnchargeCommand {

@@ -135,6 +135,16 @@ absl::Status ItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
                     {"region", std::string(region)}}});
 }
 
+absl::Status ReservedItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
+                                  absl::string_view region) {
+  return NotFound(absl::StrCat("charge ", Quoted(charge_id), " has nothing reserved for cgroup ",
+                               Quoted(cgroup), " in ", Quoted(region), " or a group above it"),
+                  {"ITEM_NOT_FOUND",
+                   {{"charge_id", std::string(charge_id)},
+                    {"cgroup", std::string(cgroup)},
+                    {"region", std::string(region)}}});
+}
+
 absl::Status FileNotFound(absl::string_view cgroup, absl::string_view file) {
   return NotFound(
       absl::StrCat("cgroup ", Quoted(cgroup), " has no file ", Quoted(file),
@@ -155,6 +165,15 @@ absl::Status CgroupExists(absl::string_view path) {
   return MakeError(absl::StatusCode::kAlreadyExists,
                    absl::StrCat("cgroup ", Quoted(path), " exists already"),
                    {"CGROUP_EXISTS", {{"cgroup", std::string(path)}}});
+}
+
+absl::Status CommitIdInUse(absl::string_view charge_id, absl::string_view commit_id) {
+  return MakeError(
+      absl::StatusCode::kAlreadyExists,
+      absl::StrCat("commit id ", Quoted(commit_id), " of charge ", Quoted(charge_id),
+                   " belongs to a commit with other placements"),
+      {"COMMIT_ID_IN_USE",
+       {{"charge_id", std::string(charge_id)}, {"commit_id", std::string(commit_id)}}});
 }
 
 absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::string_view region,
@@ -203,6 +222,17 @@ absl::Status TooMany(absl::string_view objects, uint64_t bound) {
       absl::StrCat("this server holds at most ", bound, " ", objects,
                    "; remove some, or raise its bound and restart it"),
       {"TOO_MANY", {{"object", std::string(objects)}, {"bound", absl::StrCat(bound)}}});
+}
+
+absl::Status TooManyOfCharge(absl::string_view charge_id, absl::string_view objects,
+                             uint64_t bound) {
+  return MakeError(absl::StatusCode::kResourceExhausted,
+                   absl::StrCat("charge ", Quoted(charge_id), " can have at most ", bound, " ",
+                                objects, "; use several charges"),
+                   {"TOO_MANY",
+                    {{"object", absl::StrCat(objects, " of a charge")},
+                     {"bound", absl::StrCat(bound)},
+                     {"charge_id", std::string(charge_id)}}});
 }
 
 absl::Status TextTooLong(absl::string_view file, uint64_t bytes_max) {
@@ -309,6 +339,49 @@ absl::Status HasCharges(absl::string_view name, uint64_t items) {
       absl::StrCat(Quoted(name), " cannot change its parent while ", items,
                    " charge items are in it"),
       {"HAS_CHARGES", {{"name", std::string(name)}, {"items", absl::StrCat(items)}}});
+}
+
+absl::Status NotReserved(absl::string_view charge_id) {
+  return FailedPrecondition(
+      absl::StrCat("charge ", Quoted(charge_id), " has nothing reserved: it is committed already"),
+      {"NOT_RESERVED", {{"charge_id", std::string(charge_id)}}});
+}
+
+absl::Status PlacementMissing(absl::string_view charge_id) {
+  return FailedPrecondition(
+      absl::StrCat("all that charge ", Quoted(charge_id),
+                   " has reserved is in groups; say on which regions to place it"),
+      {"PLACEMENT_MISSING", {{"charge_id", std::string(charge_id)}}});
+}
+
+absl::Status NotAMember(absl::string_view region, absl::string_view reserved_in) {
+  return FailedPrecondition(
+      absl::StrCat("region ", Quoted(region), " is not ", Quoted(reserved_in),
+                   ", where it is reserved, nor below it"),
+      {"NOT_A_MEMBER",
+       {{"region", std::string(region)}, {"reserved_in", std::string(reserved_in)}}});
+}
+
+absl::Status ReservationTooSmall(absl::string_view charge_id, absl::string_view cgroup,
+                                 absl::string_view reserved_in, ByteCount asked,
+                                 ByteCount reserved) {
+  return FailedPrecondition(
+      absl::StrCat("placements of ", Number(asked), " bytes, but charge ", Quoted(charge_id),
+                   " has only ", Number(reserved), " reserved for ", Quoted(cgroup), " in ",
+                   Quoted(reserved_in), "; charge the rest on its own"),
+      {"RESERVATION_TOO_SMALL",
+       {{"charge_id", std::string(charge_id)},
+        {"cgroup", std::string(cgroup)},
+        {"reserved_in", std::string(reserved_in)},
+        {"asked_bytes", Number(asked)},
+        {"reserved_bytes", Number(reserved)}}});
+}
+
+absl::Status NotHeld(absl::string_view charge_id) {
+  return FailedPrecondition(
+      absl::StrCat("charge ", Quoted(charge_id),
+                   " is reserved, so that nobody has to release it; cancel or uncharge it"),
+      {"NOT_HELD", {{"charge_id", std::string(charge_id)}}});
 }
 
 absl::Status StaleIncarnation(absl::string_view region, uint64_t given, uint64_t current) {

@@ -45,11 +45,14 @@ absl::Status ParentCgroupNotFound(absl::string_view path, absl::string_view pare
 absl::Status ChargeNotFound(absl::string_view charge_id);
 absl::Status ItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
                           absl::string_view region);
+absl::Status ReservedItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
+                                  absl::string_view region);
 absl::Status FileNotFound(absl::string_view cgroup, absl::string_view file);
 
 // ALREADY_EXISTS
 absl::Status ChargeIdInUse(absl::string_view charge_id);
 absl::Status CgroupExists(absl::string_view path);
+absl::Status CommitIdInUse(absl::string_view charge_id, absl::string_view commit_id);
 
 // RESOURCE_EXHAUSTED
 enum class RefusalKind { kMax, kCapacity, kOverflow };
@@ -57,6 +60,9 @@ enum class RefusalKind { kMax, kCapacity, kOverflow };
 absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::string_view region,
                               ByteCount bytes, const CounterRefusal& refusal);
 absl::Status TooMany(absl::string_view objects, uint64_t bound);
+// More `objects` than one charge may have.
+absl::Status TooManyOfCharge(absl::string_view charge_id, absl::string_view objects,
+                             uint64_t bound);
 absl::Status TextTooLong(absl::string_view file, uint64_t bytes_max);
 
 // FAILED_PRECONDITION
@@ -74,6 +80,13 @@ absl::Status GroupNotEmpty(absl::string_view name, uint32_t members);
 absl::Status GroupCycle(absl::string_view name, absl::string_view parent);
 absl::Status GroupTooDeep(absl::string_view name, absl::string_view parent, int depth_max);
 absl::Status HasCharges(absl::string_view name, uint64_t items);
+absl::Status NotReserved(absl::string_view charge_id);
+absl::Status PlacementMissing(absl::string_view charge_id);
+absl::Status NotAMember(absl::string_view region, absl::string_view reserved_in);
+absl::Status ReservationTooSmall(absl::string_view charge_id, absl::string_view cgroup,
+                                 absl::string_view reserved_in, ByteCount asked,
+                                 ByteCount reserved);
+absl::Status NotHeld(absl::string_view charge_id);
 
 // ABORTED
 absl::Status StaleIncarnation(absl::string_view region, uint64_t given, uint64_t current);

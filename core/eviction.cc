@@ -76,8 +76,10 @@ class Collector {
       const PoolRecord& pool = state_.pools[visit.pool];
       const CgroupRecord& cgroup = state_.cgroups[pool.cgroup];
       const int32_t priority = cgroup.has_priority ? cgroup.priority : visit.priority_above;
-      if (!pool.own.is_zero()) {
-        candidates_.push_back({visit.pool, priority, pool.own,
+      // What is reserved is held by nobody yet, so that nobody could give it.
+      const ByteCount held = pool.own.MinusOrZero(pool.own_reservations);
+      if (!held.is_zero()) {
+        candidates_.push_back({visit.pool, priority, held,
                                state_.pools[AskedPool(visit.pool, hops)].counter.usage,
                                visit.protection, pool.cgroup, region, visit.is_guarded});
       }
@@ -344,7 +346,8 @@ class Planner {
     for (Index i = state_.pools[victim->pool].first_item; i != kNone && victim->evict < needed;
          i = state_.items[i].next_in_pool) {
       const ItemRecord& item = state_.items[i];
-      if (item.bytes.is_zero() || item.bytes > most.MinusOrZero(victim->evict)) continue;
+      if (item.is_reserved || item.bytes.is_zero() || item.bytes > most.MinusOrZero(victim->evict))
+        continue;
       if (!whole_items_.insert(i).second) continue;  // Given in tier 1.
       victim->evict = victim->evict.PlusSaturating(item.bytes);
       victim->charges.push_back({item.charge, item.bytes, item.bytes});
@@ -355,18 +358,20 @@ class Planner {
   // tier 1. `own_left`: before this turn.
   void ListCharges(Victim* victim, ByteCount own_left) const {
     const PoolRecord& pool = state_.pools[victim->pool];
-    ByteCount given = pool.own.MinusOrZero(own_left);
+    ByteCount given = pool.own.MinusOrZero(pool.own_reservations).MinusOrZero(own_left);
     ByteCount rest = victim->evict;
     for (Index i = pool.first_item; i != kNone && !rest.is_zero();
          i = state_.items[i].next_in_pool) {
       const ItemRecord& item = state_.items[i];
+      if (item.is_reserved) continue;
       const ByteCount evict = Min(item.bytes.MinusOrZero(given), rest);
       given = given.MinusOrZero(item.bytes);
       if (evict.is_zero()) continue;
       rest = rest.MinusOrZero(evict);
       victim->charges.push_back({item.charge, item.bytes, evict});
     }
-    DMEM_CHECK(rest.is_zero());  // I6: the items of a pool are its own bytes.
+    DMEM_CHECK(
+        rest.is_zero());  // I6: the HELD items of a pool are its own bytes but those reserved.
   }
 
   // Protection stopped the loaded candidate at `most`: whose was it?

@@ -69,7 +69,7 @@ struct EvictPlan {
 // Candidates are the pools with charges of their own, in the region or in any region below the
 // group, of the limit cgroup and all below it, dying ones included; each gives at most its own
 // charges. All protection is relative to the limit cgroup (none: the root), which is itself
-// unprotected.
+// unprotected. RESERVED items are not offered: their bytes count, but nobody holds them yet.
 //
 // Candidates take turns, in an order that is fixed on the state as it is: tier, the cgroup's
 // priority ascending, bytes of usage above protection descending, path ("@ID" after all paths),

@@ -4,6 +4,7 @@
 #include "core/invariants.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -31,7 +32,7 @@ class Audit {
 
  private:
   struct PoolSums {
-    unsigned __int128 usage = 0, own = 0, min_claims = 0, low_claims = 0;
+    unsigned __int128 usage = 0, own = 0, reserved = 0, min_claims = 0, low_claims = 0;
     uint64_t items = 0, children = 0;
   };
   struct CgroupSums {
@@ -40,6 +41,7 @@ class Audit {
   };
   struct RegionSums {
     uint64_t items = 0, members = 0;
+    unsigned __int128 reserved = 0;
   };
 
   template <typename... Words>
@@ -61,7 +63,7 @@ class Audit {
   // I6: every item is in one charge and one pool. Adds it to what the counters must say.
   void CheckCharges() {
     const StateScalars& s = state_.scalars;
-    uint64_t charges = 0, items = 0;
+    uint64_t charges = 0, items = 0, reserved = 0, releasing = 0;
     for (Index i = 0; i < state_.charges.size(); ++i) {
       const ChargeRecord& charge = state_.charges[i];
       if (charge.id.empty()) continue;
@@ -70,15 +72,26 @@ class Audit {
       Expect(state_.FindCharge(id) == i, "I8: charge ", id, " is not the one that its id finds");
       Expect(state_.FindTombstone(id) == kNone, "I8: live charge ", id, " is spent as well");
       Expect(charge.first_item != kNone, "I6: charge ", id, " has no item");
+      reserved += charge.is_reserved;
+      releasing += charge.is_releasing;
+      Expect(!(charge.is_reserved && charge.is_releasing), "I6: charge ", id,
+             " is RESERVED and RELEASING");
       Expect(charge.granted_sequence <= s.sequence, "I9: charge ", id, " is of the future");
+      bool has_reserved = false;
       for (Index item = charge.first_item; item != kNone;
            item = state_.items[item].next_in_charge) {
         ++items;
+        has_reserved |= state_.items[item].is_reserved;
         Expect(state_.items[item].charge == i, "I6: an item of charge ", id,
                " names another charge");
         AddItem(item);
       }
+      Expect(has_reserved == charge.is_reserved, "I6: charge ", id,
+             " has RESERVED items and no expiry, or the other way round");
     }
+    Expect(reserved == s.reserved_charges && releasing == s.releasing_charges, "I6: ", reserved,
+           " RESERVED and ", releasing, " RELEASING charges, counted ", s.reserved_charges, " and ",
+           s.releasing_charges);
     uint64_t used = 0;
     for (Index i = 0; i < state_.items.size(); ++i) used += state_.items[i].charge != kNone;
     Expect(charges == s.charges, "I6: ", charges, " charges, counted ", s.charges);
@@ -92,6 +105,13 @@ class Audit {
     if (!IsUsedPool(item.pool)) {
       Expect(false, "I6: an item is in a pool that is free");
       return;
+    }
+    const Index region = state_.pools[item.pool].region;
+    Expect(item.is_reserved || !state_.regions[region].is_group,
+           "I6: an item that is HELD lies in a group");
+    if (item.is_reserved) {
+      pools_[item.pool].reserved += item.bytes.value();
+      regions_[region].reserved += item.bytes.value();
     }
     report_.charged_bytes += item.bytes.value();
     ++pools_[item.pool].items;
@@ -139,6 +159,8 @@ class Audit {
            counter.usage.value(), " and not the sum of its charges");
     Expect(pool.own.value() == sums.own, "I1: ", PoolName(i),
            " has other own bytes than its charges");
+    Expect(pool.own_reservations.value() == sums.reserved, "I1: ", PoolName(i),
+           " has other reserved bytes than its charges");
     Expect(counter.peak >= counter.usage, "I1: ", PoolName(i), " has a peak below its usage");
     Expect(counter.children_min_claims.value() == sums.min_claims, "I5: ", PoolName(i),
            " has other min claims");
@@ -168,16 +190,18 @@ class Audit {
              "I1: ", PoolName(c), " hangs in the wrong list");
     }
     Expect(children == pools_[i].children, "I1: ", PoolName(i), " lists ", children, " children");
-    uint64_t newest = ~uint64_t{0};
+    std::pair<uint64_t, uint64_t> newest = {~uint64_t{0}, 0};
     prev = kNone;
     for (Index item = pool.first_item; item != kNone;
          prev = item, item = state_.items[item].next_in_pool) {
       ++items;
       Expect(state_.items[item].pool == i && state_.items[item].prev_in_pool == prev,
              "I6: an item hangs in the list of ", PoolName(i), " and is in another pool");
-      const uint64_t sequence = state_.charges[state_.items[item].charge].granted_sequence;
-      Expect(sequence < newest, "I6: the items of ", PoolName(i), " are not newest first");
-      newest = sequence;
+      const std::pair<uint64_t, uint64_t> age = {
+          state_.items[item].placed_sequence,
+          state_.charges[state_.items[item].charge].granted_sequence};
+      Expect(age < newest, "I6: the items of ", PoolName(i), " are not newest first");
+      newest = age;
     }
     Expect(items == pools_[i].items, "I6: ", PoolName(i), " lists ", items, " items of ",
            pools_[i].items);
@@ -266,6 +290,8 @@ class Audit {
     for (Index i = state_.scalars.first_region; i != kNone; i = state_.regions[i].next) {
       Expect(state_.regions[i].members == regions_[i].members, "I1: group ", state_.RegionName(i),
              " counts its members wrong");
+      Expect(state_.regions[i].reservations.value() == regions_[i].reserved, "I1: region ",
+             state_.RegionName(i), " counts its reserved bytes wrong");
       Expect(state_.regions[i].live_items == regions_[i].items, "I6: region ", state_.RegionName(i),
              " counts its items wrong");
       Expect(!(state_.regions[i].is_gone && regions_[i].items == 0), "I1: region ",

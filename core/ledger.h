@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "core/charge_walk.h"
 #include "core/commands.h"
+#include "core/commands_reservations.h"
 #include "core/cow_table.h"
 #include "core/stable_hash.h"
 #include "core/state.h"
@@ -56,6 +57,13 @@ class Ledger {
   absl::StatusOr<ChargeResult> Charge(const ChargeCommand& command);
   absl::StatusOr<UnchargeResult> Uncharge(const UnchargeCommand& command);
   absl::StatusOr<ResizeResult> Resize(const ResizeCommand& command);
+  absl::StatusOr<CommitReservationResult> CommitReservation(
+      const CommitReservationCommand& command);
+  absl::StatusOr<CancelReservationResult> CancelReservation(
+      const CancelReservationCommand& command);
+  // Returns the charge.
+  absl::StatusOr<Index> RenewReservation(const RenewReservationCommand& command);
+  absl::StatusOr<RequestReleaseResult> RequestRelease(const RequestReleaseCommand& command);
   absl::StatusOr<SetLimitsResult> SetLimits(const SetLimitsCommand& command);
   absl::StatusOr<CreateCgroupResult> CreateCgroup(const CreateCgroupCommand& command);
   absl::StatusOr<DeleteCgroupResult> DeleteCgroup(const DeleteCgroupCommand& command);
@@ -82,6 +90,8 @@ class Ledger {
   // send any more.
   void Commit(absl::Time time);
   uint64_t next_sequence() const { return state_.scalars.sequence + 1; }
+  // Deadlines are kept in this time.
+  int64_t ServiceMicros(absl::Time time) const { return absl::ToUnixMicros(time); }
 
   // How many objects a command would add, to be held against the bounds. Objects that two items of
   // a command would share are counted for each: near a bound, a gang may be refused a little early.
@@ -118,8 +128,8 @@ class Ledger {
   struct ResizeStep;
   absl::StatusOr<Index> CheckChargeId(const ChargeCommand& command,
                                       const Hash128& fingerprint) const;
-  absl::StatusOr<Index> ResolveChargeItem(const ChargeItemSpec& item, WalkItem* walk,
-                                          Additions* additions) const;
+  absl::StatusOr<Index> ResolveChargeItem(const ChargeItemSpec& item, bool is_reservation,
+                                          WalkItem* walk, Additions* additions) const;
   Index ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
                     const Hash128& fingerprint);
   void CountRefusal(const ChargeWalk& walk, absl::Time time);
@@ -127,6 +137,20 @@ class Ledger {
   absl::StatusOr<ResizeStep> ResolveResizeItem(const ResizeItemSpec& spec) const;
   absl::Status CheckMayGrow(const ResizeStep& step) const;
   void ApplyResize(absl::Span<const ResizeStep> steps, absl::Time time);
+
+  // ledger_reservations.cc
+  struct Placement;
+  // The live charge of that id. Errors: ALREADY_RELEASED, CHARGE_NOT_FOUND.
+  absl::StatusOr<Index> FindLiveCharge(absl::string_view charge_id) const;
+  Index FindItem(Index charge, Index cgroup, Index region, bool reserved) const;
+  absl::StatusOr<Index> FindReservedItem(Index charge, const PlacementSpec& spec) const;
+  absl::StatusOr<Placement> ResolvePlacement(Index charge, const PlacementSpec& spec) const;
+  std::vector<Placement> PlaceAllOnRegions(Index charge) const;
+  absl::Status CheckCommitBounds(Index charge, absl::Span<const Placement> placements) const;
+  void ApplyCommit(Index charge, absl::Span<const Placement> placements, int64_t time_us);
+  void ApplyPlacement(Index charge, const Placement& placement, int64_t time_us);
+  // Gives back what a charge has RESERVED. Returns whether the charge ended.
+  bool GiveBackReserved(Index charge, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
 
   // ledger_limits.cc
   struct ResolvedLimits;

@@ -27,6 +27,7 @@ Hash128 Fingerprint(const ChargeCommand& command, std::string* scratch) {
   encoder.Bool(command.preemptible);
   encoder.Bool(command.priority.has_value());
   encoder.Int(command.priority.value_or(0));
+  encoder.Int(absl::ToInt64Microseconds(command.ttl));
   encoder.Uint(command.items.size());
   for (const ChargeItemSpec& item : command.items) {
     encoder.String(item.cgroup);
@@ -67,12 +68,12 @@ absl::StatusOr<Index> Ledger::CheckChargeId(const ChargeCommand& command,
   return kNone;
 }
 
-absl::StatusOr<Index> Ledger::ResolveChargeItem(const ChargeItemSpec& item, WalkItem* walk,
-                                                Additions* additions) const {
+absl::StatusOr<Index> Ledger::ResolveChargeItem(const ChargeItemSpec& item, bool is_reservation,
+                                                WalkItem* walk, Additions* additions) const {
   const Index region = state_.FindRegion(item.region);
   if (region == kNone) return RegionNotFound(item.region);
   const RegionRecord& record = state_.regions[region];
-  if (record.is_group) return RegionIsGroup(item.region);
+  if (record.is_group && !is_reservation) return RegionIsGroup(item.region);
   if (record.is_gone) return RegionGone(item.region);
   if (item.region_incarnation.has_value() && *item.region_incarnation != record.incarnation) {
     return IncarnationMismatch(item.region, *item.region_incarnation, record.incarnation);
@@ -100,6 +101,7 @@ absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
     return result;
   }
 
+  const bool is_reservation = command.ttl > absl::ZeroDuration();
   absl::InlinedVector<WalkItem, 1> walk_items(command.items.size());
   absl::InlinedVector<Index, 1> regions(command.items.size());
   Additions additions;
@@ -107,7 +109,7 @@ absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
   for (size_t i = 0; i < command.items.size(); ++i) {
     walk_items[i].index = static_cast<uint32_t>(i);
     const absl::StatusOr<Index> region =
-        ResolveChargeItem(command.items[i], &walk_items[i], &additions);
+        ResolveChargeItem(command.items[i], is_reservation, &walk_items[i], &additions);
     if (!region.ok()) return region.status();
     regions[i] = *region;
   }
@@ -145,11 +147,14 @@ Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> 
   charge.has_priority = command.priority.has_value();
   charge.priority = command.priority.value_or(0);
   charge.is_preemptible = command.preemptible;
+  const bool is_reservation = command.ttl > absl::ZeroDuration();
+  if (is_reservation) edit.SetExpiry(i, ServiceMicros(command.time + command.ttl));
   Index last_item = kNone;
   for (size_t n = 0; n < command.items.size(); ++n) {
     const Index cgroup = EnsureCgroup(command.items[n].cgroup);
     const Index pool = edit.EnsurePool(cgroup, regions[n]);
-    last_item = edit.AddItem(i, last_item, pool, command.items[n].bytes);
+    last_item =
+        edit.AddItem(i, last_item, pool, {command.items[n].bytes, next_sequence(), is_reservation});
     edit.AddUsage(pool, command.items[n].bytes, time_us);
   }
   return i;
@@ -210,7 +215,9 @@ absl::StatusOr<Ledger::ResizeStep> Ledger::ResolveResizeItem(const ResizeItemSpe
   for (Index i = state_.charges[charge].first_item; i != kNone;
        i = state_.items[i].next_in_charge) {
     const PoolRecord& pool = state_.pools[state_.items[i].pool];
-    if (pool.cgroup == cgroup && pool.region == region) step.item = i;
+    if (pool.cgroup != cgroup || pool.region != region) continue;
+    // A charge that is committed in part can have a RESERVED one beside the HELD one.
+    if (step.item == kNone || !state_.items[i].is_reserved) step.item = i;
   }
   if (step.item == kNone) return ItemNotFound(spec.charge_id, spec.cgroup, spec.region);
   step.pool = state_.items[step.item].pool;
@@ -275,14 +282,12 @@ void Ledger::ApplyResize(absl::Span<const ResizeStep> steps, absl::Time time) {
   bool is_changed = false;
   for (const ResizeStep& step : steps) {
     if (step.shrinks().is_zero()) continue;
-    editor().SubtractUsage(step.pool, step.shrinks(), time_us);
-    state_.items.Mutable(step.item).bytes = step.spec->bytes;
+    editor().SetItemBytes(step.item, step.spec->bytes, time_us);
     is_changed = true;
   }
   for (const ResizeStep& step : steps) {
     if (step.grows().is_zero()) continue;
-    editor().AddUsage(step.pool, step.grows(), time_us);
-    state_.items.Mutable(step.item).bytes = step.spec->bytes;
+    editor().SetItemBytes(step.item, step.spec->bytes, time_us);
     is_changed = true;
   }
   if (is_changed) Commit(time);

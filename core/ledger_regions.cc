@@ -220,6 +220,8 @@ absl::Status Ledger::UnregisterGroup(const UnregisterGroupCommand& command) {
   if (!state_.regions[group].is_group) return GroupIsRegion(command.name);
   if (state_.regions[group].members > 0)
     return GroupNotEmpty(command.name, state_.regions[group].members);
+  if (state_.regions[group].live_items > 0)
+    return HasCharges(command.name, state_.regions[group].live_items);
   editor().RemoveRegion(group);
   Commit(command.time);
   return absl::OkStatus();

@@ -26,7 +26,8 @@ struct RegionRecord {
   Blob attributes;  // Encoded RegionAttributes; empty for groups.
   ByteCount capacity;
   ByteCount reserved;
-  ByteCount grantable;  // In effect; kUnlimited for groups, whose root pools never refuse.
+  ByteCount grantable;     // In effect; kUnlimited for groups, whose root pools never refuse.
+  ByteCount reservations;  // Bytes of the RESERVED items in it; of a group: on itself.
   uint64_t incarnation = 0;
   uint64_t live_items = 0;  // Charge items in this region, or below this group.
   Index parent = kNone;     // A group.
@@ -68,6 +69,7 @@ struct CgroupRecord {
 struct PoolRecord {
   PageCounter counter;
   ByteCount own;                // Charged to this cgroup itself.
+  ByteCount own_reservations;   // Of these, in RESERVED items of this very pool, not of members'.
   __int128 weighted_bytes = 0;  // Sum over all changes of usage of change × time in microseconds.
   uint64_t limits_sequence = 0;
   uint64_t refusals = 0;
@@ -79,7 +81,7 @@ struct PoolRecord {
   Index region = kNone;
   Index group_pool = kNone;
   Index next_of_cgroup = kNone;
-  Index first_item = kNone;  // Newest first.
+  Index first_item = kNone;  // Newest first, by placed_sequence.
   Index hash_next = kNone;
   bool is_observed = false;
 
@@ -97,6 +99,8 @@ struct ChargeRecord {
   int64_t created_at_us = 0;
   int64_t granted_at_us = 0;
   uint64_t granted_sequence = 0;  // Unique: a command grants at most one charge.
+  int64_t expires_at_us = 0;      // While is_reserved: the end of its ttl, in service time.
+  Blob lifecycle;                 // Encoded ChargeLifecycle: mostly empty.
   Index first_item = kNone;       // In request order.
   uint32_t id_hash = 0;
   Index hash_next = kNone;  // Free records: the next free one.
@@ -105,15 +109,19 @@ struct ChargeRecord {
   bool has_priority = false;
   bool is_preemptible = false;
   bool is_partial = false;
+  bool is_reserved = false;   // Has RESERVED items.
+  bool is_releasing = false;  // Its release was asked for.
 };
 
 struct ItemRecord {
   ByteCount bytes;
+  uint64_t placed_sequence = 0;  // Of the command that granted it or, committed, placed it.
   Index charge = kNone;          // kNone: a free record.
-  Index pool = kNone;            // Of a region, never of a group.
+  Index pool = kNone;            // Of a region; of a group only while is_reserved.
   Index next_in_charge = kNone;  // Free records: the next free one.
   Index next_in_pool = kNone;    // Older.
   Index prev_in_pool = kNone;    // Newer.
+  bool is_reserved = false;
 };
 
 // A spent charge id.
@@ -169,7 +177,11 @@ struct StateScalars {
   uint64_t charges = 0;
   uint64_t items = 0;
   uint64_t tombstones = 0;
-  Index first_region = kNone;  // In order of registration, groups among them.
+  uint64_t reserved_charges = 0;  // Live ones with RESERVED items.
+  uint64_t releasing_charges = 0;
+  uint64_t reservations_expired = 0;  // Ever.
+  uint64_t releases_completed = 0;    // Charges that ended RELEASING, ever.
+  Index first_region = kNone;         // In order of registration, groups among them.
   Index last_region = kNone;
   Index first_tombstone[2] = {kNone, kNone};  // By is_skewed; oldest first.
   Index last_tombstone[2] = {kNone, kNone};

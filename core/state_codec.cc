@@ -45,6 +45,8 @@ struct ObjectEncoder {
     out.Uint(s.next_cgroup_id);
     out.Uint(s.next_tombstone_serial);
     out.Int(s.ids_covered_since_us);
+    out.Uint(s.reservations_expired);
+    out.Uint(s.releases_completed);
   }
 
   bool Region(Index i) {
@@ -117,11 +119,17 @@ struct ObjectEncoder {
     out.Uint(charge.items_granted);
     out.Bool(charge.is_preemptible);
     out.Bool(charge.is_partial);
+    out.Bool(charge.is_reserved);
+    out.Int(charge.expires_at_us);
+    out.Bool(charge.is_releasing);
+    out.String(charge.lifecycle.view());
     for (Index item = charge.first_item; item != kNone; item = state.items[item].next_in_charge) {
       const PoolRecord& pool = state.pools[state.items[item].pool];
       out.Uint(state.cgroups[pool.cgroup].id);
       out.Uint(RegionId(pool.region));
       out.Uint(state.items[item].bytes.value());
+      out.Bool(state.items[item].is_reserved);
+      out.Uint(state.items[item].placed_sequence - charge.granted_sequence);
     }
     return true;
   }

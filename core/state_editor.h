@@ -18,6 +18,12 @@
 
 namespace dmem {
 
+struct NewItem {
+  ByteCount bytes;
+  uint64_t placed_sequence = 0;
+  bool is_reserved = false;
+};
+
 // The structural steps of which the ledger's commands are made. Decides nothing and refuses
 // nothing: what is asked must be possible.
 //
@@ -71,14 +77,30 @@ class StateEditor {
   // ---- Charges ----
 
   Index AddCharge(absl::string_view id);
-  // Adds an item after `last_item` of the charge (kNone: it is the first), without usage.
-  Index AddItem(Index charge, Index last_item, Index pool, ByteCount bytes);
+  // Adds an item after `last_item` of the charge (kNone: it is the first), as the newest of its
+  // pool and without usage. A RESERVED one is for charges that have an expiry.
+  Index AddItem(Index charge, Index last_item, Index pool, const NewItem& item);
+  // Sets an item's size, and its usage with it.
+  void SetItemBytes(Index item, ByteCount bytes, int64_t time_us);
+  // From now on the item is HELD, and the newest of its pool.
+  void PlaceItem(Index item, uint64_t sequence);
   // Removes an item with its usage from everywhere but its charge's count. What that leaves empty
   // is not removed.
   void RemoveItem(Index item, int64_t time_us);
+  // Brings the items of a pool in order, newest first.
+  void SortItems(Index pool);
   // Removes a charge and its items; a region that is GONE goes with its last item, and dying or
   // implicit cgroups with theirs. Its id becomes a tombstone.
   void ReleaseCharge(Index charge, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
+  // Removes one item as ReleaseCharge does; the charge too if it was the last (returns true).
+  bool GiveBackItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
+  // The RESERVED items of the charge expire then.
+  void SetExpiry(Index charge, int64_t expires_at_us);
+  // After the last RESERVED item of the charge has gone; does nothing while there is one.
+  void EndReservation(Index charge);
+  void SetLifecycle(Index charge, absl::string_view encoded);
+  // From now on the charge is RELEASING.
+  void MarkReleasing(Index charge);
   // Removes one item; the charge too if it was the last (returns true), else the charge is PARTIAL.
   // A GONE region is left in place, also when empty.
   bool DropItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
@@ -105,7 +127,11 @@ class StateEditor {
   // says.
   void UpdateClaims(Index pool, ByteCount old_min, ByteCount old_low);
   void CountItem(Index pool, bool add);
+  void CountReserved(Index pool, ByteCount bytes, bool add);
+  void LinkItemAsNewest(Index item);
+  void UnlinkItemFromPool(Index item);
   void UnlinkItemFromCharge(Index item);
+  void RemoveItemAndWhatItKept(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
   bool HasLimits(Index cgroup) const;
   Index OldestTombstone() const;
   void DropOldestTombstone(Index oldest);

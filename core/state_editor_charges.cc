@@ -4,12 +4,15 @@
 // The part of StateEditor that is about charges and spent ids.
 
 #include <algorithm>
+#include <utility>
 
+#include "core/check.h"
 #include "core/free_list.h"
 #include "core/state_editor.h"
 #include "core/state_indexes.h"
 
 namespace dmem {
+
 Index StateEditor::AddCharge(absl::string_view id) {
   StateScalars& s = state_.scalars;
   const Index i = TakeRecord(state_.charges, s.free_charge, &ChargeRecord::hash_next);
@@ -21,17 +24,17 @@ Index StateEditor::AddCharge(absl::string_view id) {
   return i;
 }
 
-Index StateEditor::AddItem(Index charge, Index last_item, Index pool, ByteCount bytes) {
+Index StateEditor::AddItem(Index charge, Index last_item, Index pool, const NewItem& added) {
   StateScalars& s = state_.scalars;
   const Index i = TakeRecord(state_.items, s.free_item, &ItemRecord::next_in_charge);
-  const Index older = state_.pools[pool].first_item;
-  if (older != kNone) state_.items.Mutable(older).prev_in_pool = i;
-  state_.pools.Mutable(pool).first_item = i;
   ItemRecord& item = state_.items.Mutable(i);
-  item.bytes = bytes;
+  item.bytes = added.bytes;
+  item.placed_sequence = added.placed_sequence;
   item.charge = charge;
   item.pool = pool;
-  item.next_in_pool = older;
+  item.is_reserved = added.is_reserved;
+  LinkItemAsNewest(i);
+  if (added.is_reserved) CountReserved(pool, added.bytes, true);
   if (last_item == kNone) {
     state_.charges.Mutable(charge).first_item = i;
   } else {
@@ -39,6 +42,72 @@ Index StateEditor::AddItem(Index charge, Index last_item, Index pool, ByteCount 
   }
   CountItem(pool, true);
   return i;
+}
+
+void StateEditor::LinkItemAsNewest(Index i) {
+  ItemRecord& item = state_.items.Mutable(i);
+  const Index older = state_.pools[item.pool].first_item;
+  item.next_in_pool = older;
+  item.prev_in_pool = kNone;
+  state_.pools.Mutable(item.pool).first_item = i;
+  if (older != kNone) state_.items.Mutable(older).prev_in_pool = i;
+}
+
+void StateEditor::UnlinkItemFromPool(Index i) {
+  const ItemRecord item = state_.items[i];
+  if (item.next_in_pool != kNone)
+    state_.items.Mutable(item.next_in_pool).prev_in_pool = item.prev_in_pool;
+  if (item.prev_in_pool != kNone) {
+    state_.items.Mutable(item.prev_in_pool).next_in_pool = item.next_in_pool;
+  } else {
+    state_.pools.Mutable(item.pool).first_item = item.next_in_pool;
+  }
+}
+
+void StateEditor::SortItems(Index pool) {
+  std::vector<Index> items;
+  for (Index i = state_.pools[pool].first_item; i != kNone; i = state_.items[i].next_in_pool)
+    items.push_back(i);
+  const auto key = [this](Index i) {
+    const ItemRecord& item = state_.items[i];
+    return std::make_pair(item.placed_sequence, state_.charges[item.charge].granted_sequence);
+  };
+  std::sort(items.begin(), items.end(), [&key](Index a, Index b) { return key(a) < key(b); });
+  state_.pools.Mutable(pool).first_item = kNone;
+  for (const Index i : items) LinkItemAsNewest(i);
+}
+
+void StateEditor::CountReserved(Index pool, ByteCount bytes, bool add) {
+  const auto change = [&](ByteCount& total) {
+    const absl::optional<ByteCount> changed = add ? total.Plus(bytes) : total.Minus(bytes);
+    DMEM_CHECK(changed.has_value());
+    total = *changed;
+  };
+  change(state_.pools.Mutable(pool).own_reservations);
+  change(state_.regions.Mutable(state_.pools[pool].region).reservations);
+}
+
+void StateEditor::SetItemBytes(Index i, ByteCount bytes, int64_t time_us) {
+  const ItemRecord item = state_.items[i];
+  if (item.is_reserved) {
+    CountReserved(item.pool, item.bytes, false);
+    CountReserved(item.pool, bytes, true);
+  }
+  if (bytes > item.bytes) {
+    AddUsage(item.pool, bytes.MinusOrZero(item.bytes), time_us);
+  } else {
+    SubtractUsage(item.pool, item.bytes.MinusOrZero(bytes), time_us);
+  }
+  state_.items.Mutable(i).bytes = bytes;
+}
+
+void StateEditor::PlaceItem(Index i, uint64_t sequence) {
+  ItemRecord& item = state_.items.Mutable(i);
+  item.placed_sequence = sequence;
+  if (item.is_reserved) CountReserved(item.pool, item.bytes, false);
+  item.is_reserved = false;
+  UnlinkItemFromPool(i);
+  LinkItemAsNewest(i);
 }
 
 void StateEditor::CountItem(Index pool, bool add) {
@@ -56,30 +125,37 @@ void StateEditor::RemoveItem(Index i, int64_t time_us) {
   const ItemRecord item = state_.items[i];
   SubtractUsage(item.pool, item.bytes, time_us);
   CountItem(item.pool, false);
-  if (item.next_in_pool != kNone)
-    state_.items.Mutable(item.next_in_pool).prev_in_pool = item.prev_in_pool;
-  if (item.prev_in_pool != kNone) {
-    state_.items.Mutable(item.prev_in_pool).next_in_pool = item.next_in_pool;
-  } else {
-    state_.pools.Mutable(item.pool).first_item = item.next_in_pool;
-  }
+  if (item.is_reserved) CountReserved(item.pool, item.bytes, false);
+  UnlinkItemFromPool(i);
   FreeRecord(state_.items, i, state_.scalars.free_item, &ItemRecord::next_in_charge);
+}
+
+void StateEditor::RemoveItemAndWhatItKept(Index item, int64_t time_us,
+                                          std::vector<uint64_t>* freed_cgroups) {
+  const Index cgroup = state_.pools[state_.items[item].pool].cgroup;
+  const Index region = state_.pools[state_.items[item].pool].region;
+  RemoveItem(item, time_us);
+  Collect(cgroup, freed_cgroups);
+  if (state_.regions[region].is_gone && state_.regions[region].live_items == 0)
+    RemoveRegion(region);
 }
 
 void StateEditor::ReleaseCharge(Index i, int64_t time_us, std::vector<uint64_t>* freed_cgroups) {
   for (Index item = state_.charges[i].first_item; item != kNone;) {
     const Index next = state_.items[item].next_in_charge;
-    const Index cgroup = state_.pools[state_.items[item].pool].cgroup;
-    const Index region = state_.pools[state_.items[item].pool].region;
-    RemoveItem(item, time_us);
-    Collect(cgroup, freed_cgroups);
-    if (state_.regions[region].is_gone && state_.regions[region].live_items == 0)
-      RemoveRegion(region);
+    RemoveItemAndWhatItKept(item, time_us, freed_cgroups);
     item = next;
   }
+  state_.charges.Mutable(i).first_item = kNone;
+  EndReservation(i);
   ChargeRecord& charge = state_.charges.Mutable(i);
   state_.charge_ids.Erase(charge.id_hash, i, AccessTo<IdAccess>(state_.charges));
   charge.details.Retire(epochs_);
+  charge.lifecycle.Retire(epochs_);
+  if (charge.is_releasing) {
+    --state_.scalars.releasing_charges;
+    ++state_.scalars.releases_completed;
+  }
   const Blob id = charge.id;
   const int64_t created_at_us = charge.created_at_us;
   FreeRecord(state_.charges, i, state_.scalars.free_charge, &ChargeRecord::hash_next);
@@ -99,6 +175,49 @@ void StateEditor::UnlinkItemFromCharge(Index item) {
   state_.items.Mutable(before).next_in_charge = next;
 }
 
+bool StateEditor::GiveBackItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups) {
+  const Index charge = state_.items[item].charge;
+  UnlinkItemFromCharge(item);
+  RemoveItemAndWhatItKept(item, time_us, freed_cgroups);
+  if (state_.charges[charge].first_item == kNone) {
+    ReleaseCharge(charge, time_us, freed_cgroups);
+    return true;
+  }
+  EndReservation(charge);
+  return false;
+}
+
+void StateEditor::SetExpiry(Index i, int64_t expires_at_us) {
+  ChargeRecord& charge = state_.charges.Mutable(i);
+  if (!charge.is_reserved) ++state_.scalars.reserved_charges;
+  charge.is_reserved = true;
+  charge.expires_at_us = expires_at_us;
+}
+
+void StateEditor::EndReservation(Index i) {
+  if (!state_.charges[i].is_reserved) return;
+  for (Index item = state_.charges[i].first_item; item != kNone;
+       item = state_.items[item].next_in_charge) {
+    if (state_.items[item].is_reserved) return;
+  }
+  ChargeRecord& charge = state_.charges.Mutable(i);
+  charge.is_reserved = false;
+  charge.expires_at_us = 0;
+  --state_.scalars.reserved_charges;
+}
+
+void StateEditor::SetLifecycle(Index i, absl::string_view encoded) {
+  const Blob lifecycle = Blob::Make(encoded);  // First: `encoded` may be of the present one.
+  ChargeRecord& charge = state_.charges.Mutable(i);
+  charge.lifecycle.Retire(epochs_);
+  charge.lifecycle = lifecycle;
+}
+
+void StateEditor::MarkReleasing(Index i) {
+  state_.charges.Mutable(i).is_releasing = true;
+  ++state_.scalars.releasing_charges;
+}
+
 bool StateEditor::DropItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups) {
   const Index charge = state_.items[item].charge;
   const Index cgroup = state_.pools[state_.items[item].pool].cgroup;
@@ -109,6 +228,7 @@ bool StateEditor::DropItem(Index item, int64_t time_us, std::vector<uint64_t>* f
     ReleaseCharge(charge, time_us, freed_cgroups);
     return true;
   }
+  EndReservation(charge);
   state_.charges.Mutable(charge).is_partial = true;
   return false;
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "core/charge_lifecycle.h"
 #include "core/details.h"
 #include "core/object_kinds.h"
 #include "core/state_editor.h"
@@ -86,6 +87,8 @@ absl::Status StateRestorer::AddScalars(Decoder* in) {
   s.next_cgroup_id = in->Uint();
   s.next_tombstone_serial = in->Uint();
   s.ids_covered_since_us = in->Int();
+  s.reservations_expired = in->Uint();
+  s.releases_completed = in->Uint();
   return absl::OkStatus();
 }
 
@@ -196,8 +199,12 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
   const int64_t priority = in->Int();
   const uint64_t items_granted = in->Uint();
   const bool is_preemptible = in->Bool(), is_partial = in->Bool();
-  if (!in->ok() || id.empty() || !IsChargeDetails(details) || !FitsInt32(priority) ||
-      items_granted > UINT16_MAX || state.FindCharge(id) != kNone) {
+  const bool is_reserved = in->Bool();
+  const int64_t expires_at_us = in->Int();
+  const bool is_releasing = in->Bool();
+  const absl::string_view lifecycle = in->String();
+  if (!in->ok() || id.empty() || !IsChargeDetails(details) || !IsChargeLifecycle(lifecycle) ||
+      !FitsInt32(priority) || items_granted > UINT16_MAX || state.FindCharge(id) != kNone) {
     return Damaged(absl::StrCat("a malformed charge ", granted_sequence));
   }
   const Index i = ledger_->editor().AddCharge(id);
@@ -213,10 +220,16 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
   charge.items_granted = static_cast<uint16_t>(items_granted);
   charge.is_preemptible = is_preemptible;
   charge.is_partial = is_partial;
+  ledger_->editor().SetLifecycle(i, lifecycle);
+  if (is_reserved) ledger_->editor().SetExpiry(i, expires_at_us);
+  if (is_releasing) ledger_->editor().MarkReleasing(i);
   for (Index last_item = kNone; !in->done();) {
     const auto cgroup = cgroups_.find(in->Uint());
     const auto region = regions_.find(in->Uint());
     const auto bytes = ReadBytes(in);
+    NewItem item;
+    item.is_reserved = in->Bool();
+    item.placed_sequence = granted_sequence + in->Uint();
     if (!in->ok() || cgroup == cgroups_.end() || region == regions_.end() || !bytes) {
       return Damaged(absl::StrCat("a malformed item of charge ", granted_sequence));
     }
@@ -225,7 +238,12 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
       return Damaged(
           absl::StrCat("an item of charge ", granted_sequence, " does not fit its pool"));
     }
-    last_item = ledger_->editor().AddItem(i, last_item, pool, *bytes);
+    item.bytes = *bytes;
+    // Charges come in order of their grants; what was placed later belongs before newer ones.
+    const Index newest = state.pools[pool].first_item;
+    if (newest != kNone && state.items[newest].placed_sequence > item.placed_sequence)
+      unsorted_pools_.insert(pool);
+    last_item = ledger_->editor().AddItem(i, last_item, pool, item);
     // Peaks and byte-seconds are stored, and stay: a change at time 0 adds nothing to these.
     ledger_->editor().AddUsage(pool, *bytes, /*time_us=*/0);
   }
@@ -245,6 +263,7 @@ absl::Status StateRestorer::AddTombstone(uint64_t serial, Decoder* in) {
 
 absl::Status StateRestorer::Finish() {
   if (absl::Status status = LinkRegions(); !status.ok()) return status;
+  for (const Index pool : unsorted_pools_) ledger_->editor().SortItems(pool);
   if (ledger_->state_.scalars.pools != pools_) {
     return Damaged(absl::StrCat(pools_, " pools are stored where ", ledger_->state_.scalars.pools,
                                 " must be"));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "core/encoding.h"
@@ -46,6 +47,7 @@ class StateRestorer {
   std::vector<std::pair<Index, uint64_t>>
       parents_;  // Of regions, to be linked once all groups are there.
   uint64_t pools_ = 0;
+  absl::flat_hash_set<Index> unsorted_pools_;  // Whose items did not come newest last.
 };
 
 }  // namespace dmem

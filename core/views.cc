@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/charge_lifecycle.h"
 #include "core/check.h"
 #include "core/details.h"
 #include "core/protection.h"
@@ -79,6 +80,7 @@ RegionView ViewRegion(const State& state, Index i) {
   view.grantable_is_explicit = region.grantable_is_explicit;
   view.usage = state.pools[region.root_pool].counter.usage;
   view.over = view.usage.MinusOrZero(region.grantable);
+  view.reservations = region.reservations;
   view.live_items = region.live_items;
   return view;
 }
@@ -94,6 +96,7 @@ std::vector<GroupView> ViewGroups(const State& state) {
     view.id = region.id;
     if (region.parent != kNone) view.parent = state.RegionName(region.parent);
     view.usage = state.pools[region.root_pool].counter.usage;
+    view.reservations = region.reservations;
     place[i] = static_cast<Index>(groups.size());
     groups.push_back(std::move(view));
   }
@@ -101,6 +104,7 @@ std::vector<GroupView> ViewGroups(const State& state) {
     const RegionRecord& region = state.regions[i];
     for (Index up = region.parent; up != kNone; up = state.regions[up].parent) {
       GroupView& group = groups[place[up]];
+      group.reservations = group.reservations.PlusSaturating(region.reservations);
       if (region.is_group) {
         ++group.member_groups;
         continue;
@@ -145,8 +149,8 @@ ChargeView ViewCharge(const State& state, Index i) {
   view.is_partial = charge.is_partial;
   for (Index item = charge.first_item; item != kNone; item = state.items[item].next_in_charge) {
     const PoolRecord& pool = state.pools[state.items[item].pool];
-    view.items.push_back(
-        {state.CgroupName(pool.cgroup), state.RegionName(pool.region), state.items[item].bytes});
+    view.items.push_back({state.CgroupName(pool.cgroup), state.RegionName(pool.region),
+                          state.items[item].bytes, state.items[item].is_reserved});
   }
   view.owner_kind = std::string(details.owner_kind);
   view.owner_namespace = std::string(details.owner_namespace);
@@ -163,6 +167,13 @@ ChargeView ViewCharge(const State& state, Index i) {
   view.created_at_us = charge.created_at_us;
   view.granted_at_us = charge.granted_at_us;
   view.granted_sequence = charge.granted_sequence;
+  view.is_reserved = charge.is_reserved;
+  view.expires_at_us = charge.expires_at_us;
+  view.is_releasing = charge.is_releasing;
+  const ChargeLifecycle lifecycle = DecodeChargeLifecycle(charge.lifecycle.view());
+  view.release_requested_at_us = lifecycle.release_requested_at_us;
+  view.release_requested_by = std::string(lifecycle.release_requested_by);
+  view.release_reason = std::string(lifecycle.release_reason);
   return view;
 }
 

@@ -25,6 +25,7 @@ struct RegionView {
   uint64_t incarnation = 0;
   bool is_gone = false, is_cordoned = false, grantable_is_explicit = false;
   ByteCount usage, over;
+  ByteCount reservations;  // Of usage, what is RESERVED.
   uint64_t live_items = 0;
 };
 
@@ -33,6 +34,7 @@ struct GroupView {
   uint64_t id = 0;
   std::string parent;
   ByteCount grantable, capacity, usage;
+  ByteCount reservations;  // Of usage, what is RESERVED on members or on the group itself.
   uint32_t member_regions = 0, member_groups = 0;
 };
 
@@ -64,6 +66,7 @@ struct PoolView {
 struct ItemView {
   std::string cgroup, region;
   ByteCount bytes;
+  bool is_reserved = false;
 };
 
 struct ChargeView {
@@ -76,6 +79,10 @@ struct ChargeView {
   bool has_priority = false, preemptible = false;
   int64_t created_at_us = 0, granted_at_us = 0;
   uint64_t granted_sequence = 0;
+  bool is_reserved = false, is_releasing = false;
+  int64_t expires_at_us = 0;            // If is_reserved; wall time.
+  int64_t release_requested_at_us = 0;  // If is_releasing.
+  std::string release_requested_by, release_reason;
 };
 
 RegionView ViewRegion(const State& state, Index region);

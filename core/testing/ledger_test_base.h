@@ -63,6 +63,41 @@ class LedgerTest : public ::testing::Test {
     return result;
   }
 
+  // A charge with a ttl.
+  absl::StatusOr<ChargeResult> Reserve(absl::string_view id, std::vector<ChargeItemSpec> items,
+                                       absl::Duration ttl = absl::Minutes(5)) {
+    ChargeCommand command;
+    command.time = Tick();
+    command.charge_id = id;
+    command.created_at = created_at_.value_or(now_);
+    command.items = items;
+    command.ttl = ttl;
+    auto result = ledger_.Charge(command);
+    Audit();
+    return result;
+  }
+
+  absl::StatusOr<CommitReservationResult> Commit(absl::string_view id, absl::string_view commit_id,
+                                                 std::vector<PlacementSpec> placements = {}) {
+    auto result = ledger_.CommitReservation({Tick(), id, commit_id, placements});
+    Audit();
+    return result;
+  }
+
+  absl::StatusOr<CancelReservationResult> Cancel(absl::string_view id) {
+    auto result = ledger_.CancelReservation({Tick(), id});
+    Audit();
+    return result;
+  }
+
+  absl::StatusOr<RequestReleaseResult> RequestRelease(std::vector<absl::string_view> ids,
+                                                      absl::string_view requested_by = "me",
+                                                      absl::string_view reason = "tests") {
+    auto result = ledger_.RequestRelease({Tick(), ids, requested_by, reason});
+    Audit();
+    return result;
+  }
+
   absl::StatusOr<UnchargeResult> Uncharge(std::vector<absl::string_view> ids) {
     auto result = ledger_.Uncharge({Tick(), ids});
     Audit();
