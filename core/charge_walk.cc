@@ -105,9 +105,11 @@ absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
     const bool is_region_root =
         record.counter.parent == kNone && !state_.regions[record.region].is_group;
     // Whatever is beyond an enforced max is refused by that, however far beyond.
+    const bool is_grantable = sum.has_value() && *sum <= state_.regions[record.region].grantable;
     kind = BoundOf(pool).is_unlimited() ? RefusalKind::kOverflow
-           : is_region_root             ? RefusalKind::kCapacity
-                                        : RefusalKind::kMax;
+           : !is_region_root            ? RefusalKind::kMax
+           : is_grantable               ? RefusalKind::kUnattributed
+                                        : RefusalKind::kCapacity;
     refusing_pool_ = pool;
     return false;
   });
@@ -145,6 +147,11 @@ CounterRefusal ChargeWalk::Describe(const WalkItem& item, Index pool, ByteCount 
     refusal.largest_grantable = Min(refusal.largest_grantable, room);
     return true;
   });
+  const RegionRecord& region = state_.regions[record.region];
+  if (record.counter.parent == kNone && refusal.max < region.grantable) {
+    refusal.grantable = region.grantable;
+    refusal.unattributed = region.unattributed();
+  }
   return refusal;
 }
 

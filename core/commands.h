@@ -82,6 +82,7 @@ struct ChargeCommand {
   absl::optional<int32_t> priority;
   bool preemptible = false;
   absl::Duration ttl;  // Above zero: a reservation, whose items may name groups.
+  Basis basis = Basis::kBooked;
 };
 
 struct UnchargeCommand {
@@ -173,6 +174,10 @@ struct CounterRefusal {
   ByteCount requested;  // What all the command's items ask of the counter together.
   ByteCount short_by;
   ByteCount largest_grantable;
+  // Of a region that grants less because memory in use on the device belongs to no charge: what max
+  // would be without, and how much that is. Else 0.
+  ByteCount grantable;
+  ByteCount unattributed;
 };
 
 // How many counters of would_refuse are listed; all count. So an answer stays bounded.

@@ -145,6 +145,12 @@ absl::Status ReservedItemNotFound(absl::string_view charge_id, absl::string_view
                     {"region", std::string(region)}}});
 }
 
+absl::Status NoItemInCgroup(absl::string_view charge_id, absl::string_view cgroup) {
+  return NotFound(
+      absl::StrCat("charge ", Quoted(charge_id), " has no item in cgroup ", Quoted(cgroup)),
+      {"ITEM_NOT_FOUND", {{"charge_id", std::string(charge_id)}, {"cgroup", std::string(cgroup)}}});
+}
+
 absl::Status FileNotFound(absl::string_view cgroup, absl::string_view file) {
   return NotFound(
       absl::StrCat("cgroup ", Quoted(cgroup), " has no file ", Quoted(file),
@@ -192,6 +198,14 @@ absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::
                       " of ", Number(refusal.max),
                       " grantable bytes are used and no cgroup's limit was hit");
       break;
+    case RefusalKind::kUnattributed:
+      reason = "UNATTRIBUTED";
+      absl::StrAppend(&what, "region ", Quoted(refusal.region), " uses ", Number(refusal.usage),
+                      " of ", Number(refusal.grantable), " grantable bytes, but ",
+                      Number(refusal.unattributed),
+                      " bytes are in use on the device and belong to no charge, so that only ",
+                      Number(refusal.max), " are granted");
+      break;
     case RefusalKind::kOverflow:
       reason = "COUNTER_OVERFLOW";
       absl::StrAppend(&what, "the usage of ", Quoted(refusal.cgroup), " in ",
@@ -206,13 +220,19 @@ absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::
                     {"cgroup", std::string(cgroup)},
                     {"region", std::string(region)},
                     {"bytes", Number(bytes)}}};
-  if (kind != RefusalKind::kCapacity) facts.metadata.emplace_back("counter_cgroup", refusal.cgroup);
+  if (kind == RefusalKind::kMax || kind == RefusalKind::kOverflow) {
+    facts.metadata.emplace_back("counter_cgroup", refusal.cgroup);
+  }
   facts.metadata.emplace_back("counter_region", refusal.region);
   facts.metadata.emplace_back("usage_bytes", Number(refusal.usage));
   facts.metadata.emplace_back("max_bytes", Number(refusal.max));
   facts.metadata.emplace_back("requested_bytes", Number(refusal.requested));
   facts.metadata.emplace_back("short_bytes", Number(refusal.short_by));
   facts.metadata.emplace_back("largest_grantable_bytes", Number(refusal.largest_grantable));
+  if (!refusal.unattributed.is_zero()) {
+    facts.metadata.emplace_back("grantable_bytes", Number(refusal.grantable));
+    facts.metadata.emplace_back("unattributed_bytes", Number(refusal.unattributed));
+  }
   return MakeError(absl::StatusCode::kResourceExhausted, what, facts);
 }
 

@@ -47,6 +47,7 @@ absl::Status ItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
                           absl::string_view region);
 absl::Status ReservedItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
                                   absl::string_view region);
+absl::Status NoItemInCgroup(absl::string_view charge_id, absl::string_view cgroup);
 absl::Status FileNotFound(absl::string_view cgroup, absl::string_view file);
 
 // ALREADY_EXISTS
@@ -55,8 +56,9 @@ absl::Status CgroupExists(absl::string_view path);
 absl::Status CommitIdInUse(absl::string_view charge_id, absl::string_view commit_id);
 
 // RESOURCE_EXHAUSTED
-enum class RefusalKind { kMax, kCapacity, kOverflow };
+enum class RefusalKind { kMax, kCapacity, kUnattributed, kOverflow };
 // A counter refused `bytes` for `cgroup` in `region`.
+// (kUnattributed: the region's root, whose max without what is unattributed would have granted it.)
 absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::string_view region,
                               ByteCount bytes, const CounterRefusal& refusal);
 absl::Status TooMany(absl::string_view objects, uint64_t bound);

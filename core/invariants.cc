@@ -41,7 +41,7 @@ class Audit {
   };
   struct RegionSums {
     uint64_t items = 0, members = 0;
-    unsigned __int128 reserved = 0;
+    unsigned __int128 reserved = 0, measured = 0, over_grant = 0;
   };
 
   template <typename... Words>
@@ -82,6 +82,9 @@ class Audit {
            item = state_.items[item].next_in_charge) {
         ++items;
         has_reserved |= state_.items[item].is_reserved;
+        Expect(state_.items[item].placed_sequence >= charge.granted_sequence &&
+                   state_.items[item].placed_sequence <= s.sequence,
+               "I9: an item of charge ", id, " was placed before its grant or in the future");
         Expect(state_.items[item].charge == i, "I6: an item of charge ", id,
                " names another charge");
         AddItem(item);
@@ -116,6 +119,7 @@ class Audit {
     report_.charged_bytes += item.bytes.value();
     ++pools_[item.pool].items;
     ++cgroups_[state_.pools[item.pool].cgroup].items;
+    AddMeasured(i);
     for (Index r = state_.pools[item.pool].region; r != kNone; r = state_.regions[r].parent)
       ++regions_[r].items;
     for (Index level = item.pool; level != kNone; level = state_.pools[level].group_pool) {
@@ -123,6 +127,20 @@ class Audit {
       for (Index p = level; p != kNone; p = state_.pools[p].counter.parent)
         pools_[p].usage += item.bytes.value();
     }
+  }
+
+  void AddMeasured(Index i) {
+    const ItemRecord& item = state_.items[i];
+    if (item.measured == kNone) return;
+    ++measured_;
+    const MeasuredRecord& measured = state_.measured[item.measured];
+    Expect(measured.item == i, "I12: what was measured of an item names another");
+    Expect(static_cast<__int128>(measured.bytes.value()) * state_.scalars.time_us >=
+               measured.weighted_bytes,
+           "I4: an item has negative measured byte-seconds");
+    RegionSums& region = regions_[state_.pools[item.pool].region];
+    region.measured += measured.bytes.value();
+    region.over_grant += measured.bytes.MinusOrZero(item.bytes).value();
   }
 
   void CheckPools() {
@@ -283,9 +301,11 @@ class Audit {
       const PoolRecord& root = state_.pools[region.root_pool];
       Expect(root.cgroup == kRootCgroup && root.region == i, "I1: region ", region.id,
              " has another root pool");
-      Expect(root.counter.max == region.grantable && root.counter.min.is_zero() &&
+      Expect(root.counter.max == state_.RootMax(i) && root.counter.min.is_zero() &&
                  root.counter.low.is_zero() && !root.is_observed,
              "I2: the root pool of region ", region.id, " has other limits than its grantable");
+      Expect(region.measured == regions_[i].measured && region.over_grant == regions_[i].over_grant,
+             "I12: region ", region.id, " has other measured bytes than its items");
     }
     for (Index i = state_.scalars.first_region; i != kNone; i = state_.regions[i].next) {
       Expect(state_.regions[i].members == regions_[i].members, "I1: group ", state_.RegionName(i),
@@ -360,12 +380,17 @@ class Audit {
                    length(s.free_tombstone, [&](Index i) { return state_.tombstones[i].next; }) ==
                state_.tombstones.size(),
            "I8: tombstone records leak");
+    Expect(s.measured + length(s.free_measured, [&](Index i) { return state_.measured[i].next; }) ==
+                   state_.measured.size() &&
+               measured_ == s.measured,
+           "I12: measured records leak");
   }
 
   const State& state_;
   std::vector<PoolSums> pools_;
   std::vector<CgroupSums> cgroups_;
   std::vector<RegionSums> regions_;
+  uint64_t measured_ = 0;
   AuditReport report_;
 };
 

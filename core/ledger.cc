@@ -57,6 +57,9 @@ void Ledger::Commit(absl::Time time) {
 void Ledger::Configure(const ConfigureCommand& command) {
   if (state_.scalars.settings == command.settings) return;
   state_.scalars.settings = command.settings;
+  for (Index i = state_.scalars.first_region; i != kNone; i = state_.regions[i].next) {
+    if (!state_.regions[i].is_group) editor().UpdateRootMax(i);
+  }
   Commit(command.time);
 }
 

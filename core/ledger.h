@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "core/charge_walk.h"
 #include "core/commands.h"
+#include "core/commands_measured.h"
 #include "core/commands_reservations.h"
 #include "core/cow_table.h"
 #include "core/stable_hash.h"
@@ -67,6 +68,8 @@ class Ledger {
   absl::StatusOr<SetLimitsResult> SetLimits(const SetLimitsCommand& command);
   absl::StatusOr<CreateCgroupResult> CreateCgroup(const CreateCgroupCommand& command);
   absl::StatusOr<DeleteCgroupResult> DeleteCgroup(const DeleteCgroupCommand& command);
+  absl::StatusOr<ReportMeasuredResult> ReportMeasured(const ReportMeasuredCommand& command);
+  absl::StatusOr<MoveChargeResult> MoveCharge(const MoveChargeCommand& command);
   void Configure(const ConfigureCommand& command);
 
   // See StateScalars::layout.
@@ -151,6 +154,10 @@ class Ledger {
   void ApplyPlacement(Index charge, const Placement& placement, int64_t time_us);
   // Gives back what a charge has RESERVED. Returns whether the charge ended.
   bool GiveBackReserved(Index charge, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
+  // ledger_measured.cc
+  absl::StatusOr<Index> ResolveMeasuredRegion(const MeasuredRegionSpec& spec) const;
+  // How much of what is in use on a device its charges account for. See MeasuredRegionSpec.
+  ByteCount AttributedIn(Index region, bool items_measured) const;
 
   // ledger_limits.cc
   struct ResolvedLimits;

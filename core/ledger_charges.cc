@@ -25,6 +25,7 @@ Hash128 Fingerprint(const ChargeCommand& command, std::string* scratch) {
   encoder.Bool(command.mode == Mode::kForce);
   encoder.Int(absl::ToUnixMicros(command.created_at));
   encoder.Bool(command.preemptible);
+  encoder.Uint(static_cast<uint64_t>(command.basis));
   encoder.Bool(command.priority.has_value());
   encoder.Int(command.priority.value_or(0));
   encoder.Int(absl::ToInt64Microseconds(command.ttl));
@@ -149,6 +150,7 @@ Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> 
   charge.is_preemptible = command.preemptible;
   const bool is_reservation = command.ttl > absl::ZeroDuration();
   if (is_reservation) edit.SetExpiry(i, ServiceMicros(command.time + command.ttl));
+  charge.basis = command.basis;
   Index last_item = kNone;
   for (size_t n = 0; n < command.items.size(); ++n) {
     const Index cgroup = EnsureCgroup(command.items[n].cgroup);

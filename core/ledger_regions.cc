@@ -94,7 +94,14 @@ absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) 
     region = editor().AddRegion(state_.scalars.next_region_id++, command.name, /*is_group=*/false);
     state_.regions.Mutable(region).is_cordoned = command.cordoned;
   }
-  if (is_newer) result.dropped = DropItems(region, command.time);
+  if (is_newer) {
+    result.dropped = DropItems(region, command.time);
+    // What was seen on the device is gone with its memory.
+    RegionRecord& record = state_.regions.Mutable(region);
+    record.device_used = ByteCount();
+    record.attributed = ByteCount();
+    record.device_used_at_us = 0;
+  }
   const bool is_changed = UpdateRegion(region, *parent, command);
   if (result.created || is_changed) Commit(command.time);
   result.region = region;
@@ -122,7 +129,7 @@ bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& com
   record.grantable_is_explicit = command.grantable.has_value();
   record.incarnation = command.incarnation;
   // What the region may grant in all is the max of its root pool (R2).
-  state_.pools.Mutable(record.root_pool).counter.max = grantable;
+  editor().UpdateRootMax(region);
   return true;
 }
 

@@ -18,6 +18,7 @@ State::State(SnapshotEpochs* epochs)
       charges(epochs),
       items(epochs),
       tombstones(epochs),
+      measured(epochs),
       region_names(epochs),
       cgroup_paths(epochs),
       pool_keys(epochs),
@@ -31,6 +32,7 @@ State::State(const State& other, FrozenTag)
       charges(other.charges.Frozen()),
       items(other.items.Frozen()),
       tombstones(other.tombstones.Frozen()),
+      measured(other.measured.Frozen()),
       region_names(other.region_names.Frozen()),
       cgroup_paths(other.cgroup_paths.Frozen()),
       pool_keys(other.pool_keys.Frozen()),
@@ -157,6 +159,26 @@ unsigned __int128 State::ByteMicroseconds(Index pool, int64_t time_us) const {
       static_cast<__int128>(record.counter.usage.value()) * time_us - record.weighted_bytes;
   DMEM_CHECK(integral >= 0);
   return static_cast<unsigned __int128>(integral);
+}
+
+unsigned __int128 State::MeasuredByteMicroseconds(Index item, int64_t time_us) const {
+  if (items[item].measured == kNone) return 0;
+  const MeasuredRecord& record = measured[items[item].measured];
+  const __int128 integral =
+      static_cast<__int128>(record.bytes.value()) * time_us - record.weighted_bytes;
+  DMEM_CHECK(integral >= 0);
+  return static_cast<unsigned __int128>(integral);
+}
+
+ByteCount State::RootMax(Index region) const {
+  const RegionRecord& record = regions[region];
+  if (record.grantable.is_unlimited() ||
+      scalars.settings.unattributed == UnattributedPolicy::kIgnore) {
+    return record.grantable;
+  }
+  const ByteCount beside =
+      record.capacity.MinusOrZero(record.reserved).MinusOrZero(record.grantable);
+  return record.grantable.MinusOrZero(record.unattributed().MinusOrZero(beside));
 }
 
 }  // namespace dmem

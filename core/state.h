@@ -41,6 +41,19 @@ struct RegionRecord {
   bool is_gone = false;
   bool is_cordoned = false;
   bool grantable_is_explicit = false;
+  // What its node last saw on the device, and how much of that it could attribute to charges then.
+  // Fixed at the report: what is charged or given back later changes neither.
+  ByteCount device_used;
+  ByteCount attributed;
+  int64_t device_used_at_us = 0;  // 0: never told.
+  // Sums over the items in this region that were measured; of no meaning for groups.
+  unsigned __int128 measured = 0;
+  unsigned __int128 over_grant = 0;
+
+  // What is in use on the device and belongs to no charge.
+  ByteCount unattributed() const {
+    return device_used.MinusOrZero(reserved).MinusOrZero(attributed);
+  }
 };
 
 struct CgroupRecord {
@@ -91,6 +104,9 @@ struct PoolRecord {
   }
 };
 
+// What a charge's bytes say: what was asked for, or what was last measured.
+enum class Basis : uint8_t { kBooked = 0, kMeasured = 1 };
+
 struct ChargeRecord {
   Blob id;       // Empty: a free record.
   Blob details;  // Encoded owner and labels; may be empty.
@@ -111,6 +127,7 @@ struct ChargeRecord {
   bool is_partial = false;
   bool is_reserved = false;   // Has RESERVED items.
   bool is_releasing = false;  // Its release was asked for.
+  Basis basis = Basis::kBooked;
 };
 
 struct ItemRecord {
@@ -121,7 +138,17 @@ struct ItemRecord {
   Index next_in_charge = kNone;  // Free records: the next free one.
   Index next_in_pool = kNone;    // Older.
   Index prev_in_pool = kNone;    // Newer.
+  Index measured = kNone;        // Its MeasuredRecord; kNone: never measured.
   bool is_reserved = false;
+};
+
+// What a node last saw an item really use. Changes no usage.
+struct MeasuredRecord {
+  ByteCount bytes;
+  int64_t at_us = 0;
+  __int128 weighted_bytes = 0;  // As PoolRecord::weighted_bytes.
+  Index item = kNone;           // kNone: a free record.
+  Index next = kNone;           // Free records: the next free one.
 };
 
 // A spent charge id.
@@ -136,10 +163,13 @@ struct TombstoneRecord {
 };
 
 enum class ImplicitCgroups : uint8_t { kOn = 0, kBelowExplicit = 1, kOff = 2 };
+// What memory that belongs to no charge does to what its region may grant.
+enum class UnattributedPolicy : uint8_t { kReduce = 0, kIgnore = 1 };
 
 // What decides outcomes and so is part of the state; set by the Configure command.
 struct Settings {
   ImplicitCgroups implicit_cgroups = ImplicitCgroups::kOn;
+  UnattributedPolicy unattributed = UnattributedPolicy::kReduce;
   int64_t tombstone_window_us = 10 * 60 * int64_t{1000000};
   uint64_t tombstones_max = 1000000;
   uint64_t regions_max = 100000;  // Regions and groups together.
@@ -149,7 +179,7 @@ struct Settings {
   uint64_t items_max = 8000000;
 
   friend bool operator==(const Settings& a, const Settings& b) {
-    return a.implicit_cgroups == b.implicit_cgroups &&
+    return a.implicit_cgroups == b.implicit_cgroups && a.unattributed == b.unattributed &&
            a.tombstone_window_us == b.tombstone_window_us && a.tombstones_max == b.tombstones_max &&
            a.regions_max == b.regions_max && a.cgroups_max == b.cgroups_max &&
            a.pools_max == b.pools_max && a.charges_max == b.charges_max &&
@@ -181,7 +211,8 @@ struct StateScalars {
   uint64_t releasing_charges = 0;
   uint64_t reservations_expired = 0;  // Ever.
   uint64_t releases_completed = 0;    // Charges that ended RELEASING, ever.
-  Index first_region = kNone;         // In order of registration, groups among them.
+  uint64_t measured = 0;              // Items that were measured.
+  Index first_region = kNone;         // In order of registration.
   Index last_region = kNone;
   Index first_tombstone[2] = {kNone, kNone};  // By is_skewed; oldest first.
   Index last_tombstone[2] = {kNone, kNone};
@@ -191,6 +222,7 @@ struct StateScalars {
   Index free_charge = kNone;
   Index free_item = kNone;
   Index free_tombstone = kNone;
+  Index free_measured = kNone;
 };
 
 inline constexpr Index kRootCgroup = 0;
@@ -241,6 +273,11 @@ class State {
   Index NextInSubtree(Index pool, Index root) const;
   // Bytes × microseconds that the pool has used up to `time_us`, from when it was made.
   unsigned __int128 ByteMicroseconds(Index pool, int64_t time_us) const;
+  // The same of what was measured of an item, from when it first was.
+  unsigned __int128 MeasuredByteMicroseconds(Index item, int64_t time_us) const;
+  // What the region's root pool grants: its grantable bytes and, if the settings say so, less by
+  // the unattributed ones for which the device has no room beside them.
+  ByteCount RootMax(Index region) const;
 
   CowTable<RegionRecord> regions;
   CowTable<CgroupRecord> cgroups;
@@ -248,6 +285,7 @@ class State {
   CowTable<ChargeRecord> charges;
   CowTable<ItemRecord> items;
   CowTable<TombstoneRecord> tombstones;
+  CowTable<MeasuredRecord> measured;
   HashIndex region_names;  // Live regions and groups.
   HashIndex cgroup_paths;  // Live cgroups.
   HashIndex pool_keys;

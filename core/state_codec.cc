@@ -47,6 +47,7 @@ struct ObjectEncoder {
     out.Int(s.ids_covered_since_us);
     out.Uint(s.reservations_expired);
     out.Uint(s.releases_completed);
+    out.Uint(static_cast<uint64_t>(s.settings.unattributed));
   }
 
   bool Region(Index i) {
@@ -65,6 +66,9 @@ struct ObjectEncoder {
     out.Uint(region.incarnation);
     out.Uint(RegionId(region.parent));
     out.String(region.attributes.view());
+    out.Uint(region.device_used.value());
+    out.Uint(region.attributed.value());
+    out.Int(region.device_used_at_us);
     return true;
   }
 
@@ -97,9 +101,7 @@ struct ObjectEncoder {
     out.Uint(pool.limits_sequence);
     out.Uint(pool.refusals);
     out.Uint(pool.would_refuse);
-    const unsigned __int128 weighted = static_cast<unsigned __int128>(pool.weighted_bytes);
-    out.BigEndian(static_cast<uint64_t>(weighted >> 64));
-    out.BigEndian(static_cast<uint64_t>(weighted));
+    Wide(pool.weighted_bytes);
     return true;
   }
 
@@ -123,6 +125,7 @@ struct ObjectEncoder {
     out.Int(charge.expires_at_us);
     out.Bool(charge.is_releasing);
     out.String(charge.lifecycle.view());
+    out.Uint(static_cast<uint64_t>(charge.basis));
     for (Index item = charge.first_item; item != kNone; item = state.items[item].next_in_charge) {
       const PoolRecord& pool = state.pools[state.items[item].pool];
       out.Uint(state.cgroups[pool.cgroup].id);
@@ -130,8 +133,26 @@ struct ObjectEncoder {
       out.Uint(state.items[item].bytes.value());
       out.Bool(state.items[item].is_reserved);
       out.Uint(state.items[item].placed_sequence - charge.granted_sequence);
+      Measured(state.items[item].measured);
     }
     return true;
+  }
+
+  void Measured(Index i) {
+    Encoder out(&value);
+    out.Bool(i != kNone);
+    if (i == kNone) return;
+    const MeasuredRecord& measured = state.measured[i];
+    out.Uint(measured.bytes.value());
+    out.Int(measured.at_us);
+    Wide(measured.weighted_bytes);
+  }
+
+  void Wide(__int128 number) {
+    const unsigned __int128 bits = static_cast<unsigned __int128>(number);
+    Encoder out(&value);
+    out.BigEndian(static_cast<uint64_t>(bits >> 64));
+    out.BigEndian(static_cast<uint64_t>(bits));
   }
 
   bool Tombstone(Index i) {
@@ -195,7 +216,8 @@ class Differ {
     Table(&State::regions, &ObjectEncoder::Region);
     Table(&State::cgroups, &ObjectEncoder::Cgroup);
     Table(&State::pools, &ObjectEncoder::Pool);
-    // An item's bytes are part of its charge, which may lie in a page that did not change.
+    // An item and what was measured of it are part of its charge, which may lie in a page that did
+    // not change.
     Charges();
     Table(&State::tombstones, &ObjectEncoder::Tombstone);
     // What one record lost and another got is a put.
@@ -245,6 +267,14 @@ class Differ {
     ForEachIndex(state_.items, &base_->items, [&](Index i) {
       add_charge_of(state_, i);
       add_charge_of(*base_, i);
+    });
+    const auto add_charge_of_measured = [&](const State& state, Index i) {
+      if (i < state.measured.size() && state.measured[i].item != kNone)
+        add_charge_of(state, state.measured[i].item);
+    };
+    ForEachIndex(state_.measured, &base_->measured, [&](Index i) {
+      add_charge_of_measured(state_, i);
+      add_charge_of_measured(*base_, i);
     });
     std::sort(changed.begin(), changed.end());
     changed.erase(std::unique(changed.begin(), changed.end()), changed.end());

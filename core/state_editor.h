@@ -84,6 +84,11 @@ class StateEditor {
   void SetItemBytes(Index item, ByteCount bytes, int64_t time_us);
   // From now on the item is HELD, and the newest of its pool.
   void PlaceItem(Index item, uint64_t sequence);
+  // Moves an item with its usage to another pool of the same region, where its charge has none
+  // such.
+  void MoveItem(Index item, Index pool, int64_t time_us);
+  // Makes one item of two of a charge that are both HELD or both RESERVED, in pools of one region.
+  void MergeItem(Index item, Index into, int64_t time_us);
   // Removes an item with its usage from everywhere but its charge's count. What that leaves empty
   // is not removed.
   void RemoveItem(Index item, int64_t time_us);
@@ -104,6 +109,15 @@ class StateEditor {
   // Removes one item; the charge too if it was the last (returns true), else the charge is PARTIAL.
   // A GONE region is left in place, also when empty.
   bool DropItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
+
+  // ---- What nodes measured ----
+
+  // Notes what a node saw the item use.
+  void Measure(Index item, ByteCount bytes, int64_t time_us);
+  // The record of an item that had none, for recovery; nothing is added to what it says.
+  void AddMeasured(Index item, ByteCount bytes, int64_t at_us, __int128 weighted_bytes);
+  // Brings what the region's root pool grants up to date.
+  void UpdateRootMax(Index region);
 
   // ---- Tombstones ----
 
@@ -129,7 +143,11 @@ class StateEditor {
   void CountItem(Index pool, bool add);
   void CountReserved(Index pool, ByteCount bytes, bool add);
   void LinkItemAsNewest(Index item);
+  void LinkItemByAge(Index item);
   void UnlinkItemFromPool(Index item);
+  // Adds what was measured of the item to its region's sums, or takes it off.
+  void CountMeasured(Index item, bool add);
+  void MergeMeasured(const MeasuredRecord& measured, Index into);
   void UnlinkItemFromCharge(Index item);
   void RemoveItemAndWhatItKept(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
   bool HasLimits(Index cgroup) const;

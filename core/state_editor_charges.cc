@@ -64,6 +64,25 @@ void StateEditor::UnlinkItemFromPool(Index i) {
   }
 }
 
+void StateEditor::LinkItemByAge(Index i) {
+  const auto age = [this](Index item) {
+    const ItemRecord& record = state_.items[item];
+    return std::make_pair(record.placed_sequence, state_.charges[record.charge].granted_sequence);
+  };
+  Index newer = kNone;
+  Index older = state_.pools[state_.items[i].pool].first_item;
+  while (older != kNone && age(older) > age(i)) {
+    newer = older;
+    older = state_.items[older].next_in_pool;
+  }
+  if (newer == kNone) return LinkItemAsNewest(i);
+  state_.items.Mutable(newer).next_in_pool = i;
+  if (older != kNone) state_.items.Mutable(older).prev_in_pool = i;
+  ItemRecord& item = state_.items.Mutable(i);
+  item.next_in_pool = older;
+  item.prev_in_pool = newer;
+}
+
 void StateEditor::SortItems(Index pool) {
   std::vector<Index> items;
   for (Index i = state_.pools[pool].first_item; i != kNone; i = state_.items[i].next_in_pool)
@@ -93,12 +112,14 @@ void StateEditor::SetItemBytes(Index i, ByteCount bytes, int64_t time_us) {
     CountReserved(item.pool, item.bytes, false);
     CountReserved(item.pool, bytes, true);
   }
+  CountMeasured(i, false);
   if (bytes > item.bytes) {
     AddUsage(item.pool, bytes.MinusOrZero(item.bytes), time_us);
   } else {
     SubtractUsage(item.pool, item.bytes.MinusOrZero(bytes), time_us);
   }
   state_.items.Mutable(i).bytes = bytes;
+  CountMeasured(i, true);
 }
 
 void StateEditor::PlaceItem(Index i, uint64_t sequence) {
@@ -126,6 +147,11 @@ void StateEditor::RemoveItem(Index i, int64_t time_us) {
   SubtractUsage(item.pool, item.bytes, time_us);
   CountItem(item.pool, false);
   if (item.is_reserved) CountReserved(item.pool, item.bytes, false);
+  if (item.measured != kNone) {
+    CountMeasured(i, false);
+    FreeRecord(state_.measured, item.measured, state_.scalars.free_measured, &MeasuredRecord::next);
+    --state_.scalars.measured;
+  }
   UnlinkItemFromPool(i);
   FreeRecord(state_.items, i, state_.scalars.free_item, &ItemRecord::next_in_charge);
 }

@@ -19,6 +19,11 @@ absl::Status Damaged(absl::string_view what) {
 
 absl::optional<ByteCount> ReadBytes(Decoder* in) { return ByteCount::FromUint64(in->Uint()); }
 
+__int128 ReadWide(Decoder* in) {
+  const uint64_t high = in->BigEndian(), low = in->BigEndian();
+  return static_cast<__int128>((static_cast<unsigned __int128>(high) << 64) | low);
+}
+
 bool FitsInt32(int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; }
 
 // Whether no counter would overflow; the root's are the largest.
@@ -89,6 +94,10 @@ absl::Status StateRestorer::AddScalars(Decoder* in) {
   s.ids_covered_since_us = in->Int();
   s.reservations_expired = in->Uint();
   s.releases_completed = in->Uint();
+  const uint64_t unattributed = in->Uint();
+  if (unattributed > static_cast<uint64_t>(UnattributedPolicy::kIgnore))
+    return Damaged("an unknown policy for unattributed bytes");
+  s.settings.unattributed = static_cast<UnattributedPolicy>(unattributed);
   return absl::OkStatus();
 }
 
@@ -100,8 +109,11 @@ absl::Status StateRestorer::AddRegion(uint64_t id, Decoder* in) {
   const auto capacity = ReadBytes(in), reserved = ReadBytes(in), grantable = ReadBytes(in);
   const uint64_t incarnation = in->Uint(), parent = in->Uint();
   const absl::string_view attributes = in->String();
+  const auto device_used = ReadBytes(in), attributed = ReadBytes(in);
+  const int64_t device_used_at_us = in->Int();
   if (!in->ok() || id == 0 || name.empty() || !capacity || !reserved || !grantable ||
-      !IsRegionAttributes(attributes) || !regions_.emplace(id, state.regions.size()).second) {
+      !device_used || !attributed || !IsRegionAttributes(attributes) ||
+      !regions_.emplace(id, state.regions.size()).second) {
     return Damaged(absl::StrCat("a malformed region ", id));
   }
   // Groups may have larger ids than what is in them, so parents and pools follow in LinkRegions.
@@ -115,6 +127,9 @@ absl::Status StateRestorer::AddRegion(uint64_t id, Decoder* in) {
   region.reserved = *reserved;
   region.grantable = *grantable;
   region.incarnation = incarnation;
+  region.device_used = *device_used;
+  region.attributed = *attributed;
+  region.device_used_at_us = device_used_at_us;
   if (parent != 0) parents_.emplace_back(i, parent);
   return absl::OkStatus();
 }
@@ -170,7 +185,7 @@ absl::Status StateRestorer::AddPool(uint64_t cgroup_id, uint64_t region_id, Deco
   const auto peak = ReadBytes(in), min = ReadBytes(in), low = ReadBytes(in), max = ReadBytes(in);
   const bool is_observed = in->Bool();
   const uint64_t limits_sequence = in->Uint(), refusals = in->Uint(), would_refuse = in->Uint();
-  const uint64_t weighted_high = in->BigEndian(), weighted_low = in->BigEndian();
+  const __int128 weighted_bytes = ReadWide(in);
   const auto cgroup = cgroups_.find(cgroup_id);
   const auto region = regions_.find(region_id);
   if (!in->ok() || !peak || !min || !low || !max || cgroup == cgroups_.end() ||
@@ -184,8 +199,7 @@ absl::Status StateRestorer::AddPool(uint64_t cgroup_id, uint64_t region_id, Deco
   pool.counter.peak = *peak;
   pool.refusals = refusals;
   pool.would_refuse = would_refuse;
-  pool.weighted_bytes =
-      static_cast<__int128>((static_cast<unsigned __int128>(weighted_high) << 64) | weighted_low);
+  pool.weighted_bytes = weighted_bytes;
   ++pools_;
   return absl::OkStatus();
 }
@@ -203,8 +217,10 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
   const int64_t expires_at_us = in->Int();
   const bool is_releasing = in->Bool();
   const absl::string_view lifecycle = in->String();
+  const uint64_t basis = in->Uint();
   if (!in->ok() || id.empty() || !IsChargeDetails(details) || !IsChargeLifecycle(lifecycle) ||
-      !FitsInt32(priority) || items_granted > UINT16_MAX || state.FindCharge(id) != kNone) {
+      !FitsInt32(priority) || items_granted > UINT16_MAX ||
+      basis > static_cast<uint64_t>(Basis::kMeasured) || state.FindCharge(id) != kNone) {
     return Damaged(absl::StrCat("a malformed charge ", granted_sequence));
   }
   const Index i = ledger_->editor().AddCharge(id);
@@ -220,6 +236,7 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
   charge.items_granted = static_cast<uint16_t>(items_granted);
   charge.is_preemptible = is_preemptible;
   charge.is_partial = is_partial;
+  charge.basis = static_cast<Basis>(basis);
   ledger_->editor().SetLifecycle(i, lifecycle);
   if (is_reserved) ledger_->editor().SetExpiry(i, expires_at_us);
   if (is_releasing) ledger_->editor().MarkReleasing(i);
@@ -244,10 +261,22 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
     if (newest != kNone && state.items[newest].placed_sequence > item.placed_sequence)
       unsorted_pools_.insert(pool);
     last_item = ledger_->editor().AddItem(i, last_item, pool, item);
+    if (in->Bool() && !AddMeasured(last_item, in)) {
+      return Damaged(absl::StrCat("a malformed measured item of charge ", granted_sequence));
+    }
     // Peaks and byte-seconds are stored, and stay: a change at time 0 adds nothing to these.
     ledger_->editor().AddUsage(pool, *bytes, /*time_us=*/0);
   }
   return absl::OkStatus();
+}
+
+bool StateRestorer::AddMeasured(Index item, Decoder* in) {
+  const auto bytes = ReadBytes(in);
+  const int64_t at_us = in->Int();
+  const __int128 weighted_bytes = ReadWide(in);
+  if (!in->ok() || !bytes) return false;
+  ledger_->editor().AddMeasured(item, *bytes, at_us, weighted_bytes);
+  return true;
 }
 
 absl::Status StateRestorer::AddTombstone(uint64_t serial, Decoder* in) {

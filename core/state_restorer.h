@@ -39,6 +39,8 @@ class StateRestorer {
   absl::Status AddCgroup(uint64_t id, Decoder* in);
   absl::Status AddPool(uint64_t cgroup_id, uint64_t region_id, Decoder* in);
   absl::Status AddCharge(uint64_t granted_sequence, Decoder* in);
+  // False: malformed.
+  bool AddMeasured(Index item, Decoder* in);
   absl::Status AddTombstone(uint64_t serial, Decoder* in);
 
   Ledger* ledger_;

@@ -36,6 +36,23 @@ std::string FormatByteSeconds(unsigned __int128 byte_micros) {
   return absl::StrCat(text, ".", micros);
 }
 
+ByteCount Saturated(unsigned __int128 bytes) {
+  return bytes > kUnlimited.value() ? kUnlimited : ByteCount(static_cast<uint64_t>(bytes));
+}
+
+ItemView ViewItem(const State& state, const ItemRecord& item) {
+  ItemView view;
+  view.cgroup = state.CgroupName(state.pools[item.pool].cgroup);
+  view.region = state.RegionName(state.pools[item.pool].region);
+  view.bytes = item.bytes;
+  view.is_reserved = item.is_reserved;
+  if (item.measured != kNone) {
+    view.measured = state.measured[item.measured].bytes;
+    view.measured_at_us = state.measured[item.measured].at_us;
+  }
+  return view;
+}
+
 bool IsAtOrBelowCgroup(const State& state, Index cgroup, Index ancestor) {
   return cgroup == ancestor || state.IsBelow(cgroup, ancestor);
 }
@@ -82,6 +99,11 @@ RegionView ViewRegion(const State& state, Index i) {
   view.over = view.usage.MinusOrZero(region.grantable);
   view.reservations = region.reservations;
   view.live_items = region.live_items;
+  view.device_used = region.device_used;
+  view.unattributed = region.unattributed();
+  view.measured = Saturated(region.measured);
+  view.over_grant = Saturated(region.over_grant);
+  view.device_used_at_us = region.device_used_at_us;
   return view;
 }
 
@@ -148,9 +170,7 @@ ChargeView ViewCharge(const State& state, Index i) {
   view.charge_id = std::string(charge.id.view());
   view.is_partial = charge.is_partial;
   for (Index item = charge.first_item; item != kNone; item = state.items[item].next_in_charge) {
-    const PoolRecord& pool = state.pools[state.items[item].pool];
-    view.items.push_back({state.CgroupName(pool.cgroup), state.RegionName(pool.region),
-                          state.items[item].bytes, state.items[item].is_reserved});
+    view.items.push_back(ViewItem(state, state.items[item]));
   }
   view.owner_kind = std::string(details.owner_kind);
   view.owner_namespace = std::string(details.owner_namespace);
@@ -164,6 +184,7 @@ ChargeView ViewCharge(const State& state, Index i) {
           ? charge.priority
           : state.EffectivePriority(state.pools[state.items[charge.first_item].pool].cgroup);
   view.preemptible = charge.is_preemptible;
+  view.basis = charge.basis;
   view.created_at_us = charge.created_at_us;
   view.granted_at_us = charge.granted_at_us;
   view.granted_sequence = charge.granted_sequence;
@@ -191,7 +212,8 @@ PoolView ViewPool(const State& state, Index i, Index limit, int64_t time_us) {
   const EffectiveProtection protection = ProtectionOf(state, i, limit);
   view.emin = protection.emin;
   view.elow = protection.elow;
-  view.over = pool.counter.usage.MinusOrZero(pool.counter.max);
+  view.over = pool.counter.usage.MinusOrZero(
+      pool.counter.parent == kNone ? state.regions[pool.region].grantable : pool.counter.max);
   view.refusals = pool.refusals;
   view.would_refuse = pool.would_refuse;
   view.byte_seconds = FormatByteSeconds(state.ByteMicroseconds(i, time_us));

@@ -27,6 +27,8 @@ struct RegionView {
   ByteCount usage, over;
   ByteCount reservations;  // Of usage, what is RESERVED.
   uint64_t live_items = 0;
+  ByteCount device_used, unattributed, measured, over_grant;
+  int64_t device_used_at_us = 0;  // 0: never told.
 };
 
 struct GroupView {
@@ -54,7 +56,7 @@ struct PoolView {
   std::string region;
   bool is_group = false;
   ByteCount usage, own, peak, min, low,
-      max = kUnlimited;  // max of a region's root pool: its grantable.
+      max = kUnlimited;  // max of a region's root pool: what it grants, see State::RootMax.
   bool is_observed = false;
   uint64_t etag = 0;
   ByteCount emin, elow;
@@ -67,6 +69,8 @@ struct ItemView {
   std::string cgroup, region;
   ByteCount bytes;
   bool is_reserved = false;
+  absl::optional<ByteCount> measured;
+  int64_t measured_at_us = 0;
 };
 
 struct ChargeView {
@@ -77,6 +81,7 @@ struct ChargeView {
   std::vector<std::pair<std::string, std::string>> labels;
   int32_t priority = 0;
   bool has_priority = false, preemptible = false;
+  Basis basis = Basis::kBooked;
   int64_t created_at_us = 0, granted_at_us = 0;
   uint64_t granted_sequence = 0;
   bool is_reserved = false, is_releasing = false;

@@ -1,0 +1,118 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What nodes measured, and charges that move with the mapping of their pods.
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "core/errors.h"
+#include "core/ledger.h"
+
+namespace dmem {
+
+absl::StatusOr<Index> Ledger::ResolveMeasuredRegion(const MeasuredRegionSpec& spec) const {
+  const Index region = state_.FindRegion(spec.region);
+  if (region == kNone) return RegionNotFound(spec.region);
+  if (state_.regions[region].is_group) return RegionIsGroup(spec.region);
+  if (state_.regions[region].is_gone) return RegionGone(spec.region);
+  return region;
+}
+
+ByteCount Ledger::AttributedIn(Index region, bool items_measured) const {
+  unsigned __int128 bytes = state_.regions[region].measured;
+  if (!items_measured) {
+    const Index root = state_.regions[region].root_pool;
+    for (Index pool = root; pool != kNone; pool = state_.NextInSubtree(pool, root)) {
+      for (Index i = state_.pools[pool].first_item; i != kNone; i = state_.items[i].next_in_pool) {
+        const ItemRecord& item = state_.items[i];
+        // What is RESERVED is not on the device yet.
+        if (item.measured == kNone && !item.is_reserved) bytes += item.bytes.value();
+      }
+    }
+  }
+  return bytes > kUnlimited.value() ? kUnlimited : ByteCount(static_cast<uint64_t>(bytes));
+}
+
+absl::StatusOr<ReportMeasuredResult> Ledger::ReportMeasured(const ReportMeasuredCommand& command) {
+  std::vector<Index> regions;
+  for (const MeasuredRegionSpec& spec : command.regions) {
+    const absl::StatusOr<Index> region = ResolveMeasuredRegion(spec);
+    if (!region.ok()) return region.status();
+    regions.push_back(*region);
+  }
+  const int64_t time_us = absl::ToUnixMicros(command.time);
+  ReportMeasuredResult result;
+  for (size_t n = 0; n < command.items.size(); ++n) {
+    const MeasuredItemSpec& spec = command.items[n];
+    const Index charge = state_.FindCharge(spec.charge_id);
+    const Index item = charge == kNone ? kNone
+                                       : FindItem(charge, state_.FindCgroup(spec.cgroup),
+                                                  state_.FindRegion(spec.region), false);
+    if (item == kNone) {
+      result.unknown_items.push_back(static_cast<uint32_t>(n));
+    } else {
+      editor().Measure(item, spec.bytes, time_us);
+    }
+  }
+  for (size_t n = 0; n < regions.size(); ++n) {
+    const ByteCount attributed = AttributedIn(regions[n], command.regions[n].items_measured);
+    RegionRecord& region = state_.regions.Mutable(regions[n]);
+    region.device_used = command.regions[n].used;
+    region.attributed = attributed;
+    region.device_used_at_us = time_us;
+    editor().UpdateRootMax(regions[n]);
+  }
+  if (!regions.empty() || result.unknown_items.size() < command.items.size()) Commit(command.time);
+  return result;
+}
+
+absl::StatusOr<MoveChargeResult> Ledger::MoveCharge(const MoveChargeCommand& command) {
+  MoveChargeResult result;
+  const absl::StatusOr<Index> charge = FindLiveCharge(command.charge_id);
+  if (!charge.ok()) return charge.status();
+  result.charge = *charge;
+  const Index from = state_.FindCgroup(command.from);
+  const absl::StatusOr<NearestCgroup> nearest = ResolveCgroup(command.to);
+  std::vector<Index> items;
+  bool is_there = false;
+  Additions additions;
+  for (Index i = state_.charges[result.charge].first_item; i != kNone;
+       i = state_.items[i].next_in_charge) {
+    const PoolRecord& pool = state_.pools[state_.items[i].pool];
+    is_there |= nearest.ok() && nearest->missing == 0 && pool.cgroup == nearest->cgroup;
+    if (pool.cgroup != from) continue;
+    items.push_back(i);
+    if (!nearest.ok()) continue;
+    WalkItem walk;
+    FindStarts(state_, nearest->cgroup, pool.region, &walk);
+    additions.pools += MissingFor(*nearest, walk).pools;
+  }
+  if (items.empty()) {
+    if (is_there) return result;  // Moved before.
+    return NoItemInCgroup(command.charge_id, command.from);
+  }
+  if (!nearest.ok()) return nearest.status();
+  additions.cgroups = nearest->missing;
+  if (absl::Status status = CheckBounds(additions); !status.ok()) return status;
+
+  // From here on nothing may fail: what is taken off a region's counters is added to them again.
+  const Index to = EnsureCgroup(command.to);
+  const int64_t time_us = absl::ToUnixMicros(command.time);
+  for (const Index i : items) {
+    const Index region = state_.pools[state_.items[i].pool].region;
+    const Index there = FindItem(result.charge, to, region, state_.items[i].is_reserved);
+    if (there != kNone) {
+      editor().MergeItem(i, there, time_us);
+    } else {
+      editor().MoveItem(i, editor().EnsurePool(to, region), time_us);
+    }
+  }
+  editor().Collect(from, &result.freed_cgroups);
+  std::sort(result.freed_cgroups.begin(), result.freed_cgroups.end());
+  result.moved_items = items.size();
+  Commit(command.time);
+  return result;
+}
+
+}  // namespace dmem
