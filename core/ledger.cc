@@ -79,28 +79,6 @@ absl::Status Ledger::CheckBounds(const Additions& additions) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Ledger::NearestCgroup> Ledger::ResolveCgroup(absl::string_view path) const {
-  NearestCgroup nearest;
-  nearest.cgroup = state_.FindCgroup(path);
-  if (nearest.cgroup != kNone) {
-    if (state_.cgroups[nearest.cgroup].is_dying) return CgroupDying(path);
-    return nearest;
-  }
-  if (path.front() == '@') return CgroupNotFound(path);
-  const ImplicitCgroups policy = state_.scalars.settings.implicit_cgroups;
-  if (policy == ImplicitCgroups::kOff) return ImplicitCgroupsOff(path);
-  for (absl::string_view rest = path; nearest.cgroup == kNone; ++nearest.missing) {
-    rest = rest.substr(0, rest.rfind('/'));
-    nearest.cgroup = rest.empty() ? kRootCgroup : state_.FindCgroup(rest);
-  }
-  if (policy == ImplicitCgroups::kBelowExplicit) {
-    Index i = nearest.cgroup;
-    while (i != kRootCgroup && state_.cgroups[i].is_implicit) i = state_.cgroups[i].parent;
-    if (i == kRootCgroup) return ImplicitCgroupsBelowExplicitOnly(path);
-  }
-  return nearest;
-}
-
 Ledger::Additions Ledger::MissingFor(const NearestCgroup& nearest, const WalkItem& walk) const {
   Additions missing;
   missing.cgroups = nearest.missing;

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "core/charge_target.h"
 #include "core/charge_walk.h"
 #include "core/commands.h"
 #include "core/commands_measured.h"
@@ -108,14 +109,6 @@ class Ledger {
     }
   };
   absl::Status CheckBounds(const Additions& additions) const;
-  // The cgroup that a path names or, if it may be made implicitly, its nearest ancestor that
-  // exists.
-  struct NearestCgroup {
-    Index cgroup = kNone;
-    uint64_t missing = 0;  // Levels to be made below it.
-  };
-  // Errors: CGROUP_NOT_FOUND, CGROUP_DYING.
-  absl::StatusOr<NearestCgroup> ResolveCgroup(absl::string_view path) const;
   Additions MissingFor(const NearestCgroup& nearest, const WalkItem& walk) const;
   // Makes `path` and its ancestors, as far as they are missing, implicit.
   Index EnsureCgroup(absl::string_view path);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/container/inlined_vector.h"
+#include "core/charge_target.h"
 #include "core/charge_walk.h"
 #include "core/check.h"
 #include "core/details.h"
@@ -75,12 +76,14 @@ absl::StatusOr<Index> Ledger::ResolveChargeItem(const ChargeItemSpec& item, bool
   if (region == kNone) return RegionNotFound(item.region);
   const RegionRecord& record = state_.regions[region];
   if (record.is_group && !is_reservation) return RegionIsGroup(item.region);
-  if (record.is_gone) return RegionGone(item.region);
+  const absl::Status takes_charges = CheckTakesCharges(state_, region, item.region);
+  // What is gone has no incarnation to compare; any other state is that of the device meant.
+  if (record.is_gone) return takes_charges;
   if (item.region_incarnation.has_value() && *item.region_incarnation != record.incarnation) {
     return IncarnationMismatch(item.region, *item.region_incarnation, record.incarnation);
   }
-  if (record.is_cordoned) return RegionCordoned(item.region);
-  const absl::StatusOr<NearestCgroup> nearest = ResolveCgroup(item.cgroup);
+  if (!takes_charges.ok()) return takes_charges;
+  const absl::StatusOr<NearestCgroup> nearest = FindNearestCgroup(state_, item.cgroup);
   if (!nearest.ok()) return nearest.status();
   walk->cgroup = item.cgroup;
   walk->region = item.region;
@@ -233,8 +236,8 @@ absl::StatusOr<Ledger::ResizeStep> Ledger::ResolveResizeItem(const ResizeItemSpe
 
 absl::Status Ledger::CheckMayGrow(const ResizeStep& step) const {
   const PoolRecord& pool = state_.pools[step.pool];
-  if (state_.regions[pool.region].is_gone) return RegionGone(step.spec->region);
-  if (state_.regions[pool.region].is_cordoned) return RegionCordoned(step.spec->region);
+  const absl::Status takes_charges = CheckTakesCharges(state_, pool.region, step.spec->region);
+  if (!takes_charges.ok()) return takes_charges;
   if (state_.cgroups[pool.cgroup].is_dying) return CgroupDying(step.spec->cgroup);
   return absl::OkStatus();
 }

@@ -3,6 +3,7 @@
 
 // The ledger's commands on limits. Rule R7.
 
+#include "core/charge_target.h"
 #include "core/errors.h"
 #include "core/ledger.h"
 
@@ -26,7 +27,7 @@ absl::StatusOr<Ledger::ResolvedLimits> Ledger::ResolveLimits(const LimitsUpdate&
   resolved.region = state_.FindRegion(update.region);
   if (resolved.region == kNone) return RegionNotFound(update.region);
   if (state_.regions[resolved.region].is_gone) return RegionGone(update.region);
-  const absl::StatusOr<NearestCgroup> nearest = ResolveCgroup(update.cgroup);
+  const absl::StatusOr<NearestCgroup> nearest = FindNearestCgroup(state_, update.cgroup);
   if (!nearest.ok()) return nearest.status();
 
   const Index pool =

@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "core/charge_lifecycle.h"
+#include "core/charge_target.h"
 #include "core/charge_walk.h"
 #include "core/check.h"
 #include "core/encoding.h"
@@ -99,12 +100,13 @@ absl::StatusOr<Ledger::Placement> Ledger::ResolvePlacement(Index charge,
   const PoolRecord& from = state_.pools[state_.items[*item].pool];
   const int hops = HopsUpTo(state_, placement.region, from.region);
   if (hops < 0) return NotAMember(spec.region, state_.RegionName(from.region));
-  if (region.is_gone) return RegionGone(spec.region);
+  const absl::Status takes_charges = CheckTakesCharges(state_, placement.region, spec.region);
+  if (region.is_gone) return takes_charges;
   if (spec.region_incarnation.has_value() && *spec.region_incarnation != region.incarnation) {
     return IncarnationMismatch(spec.region, *spec.region_incarnation, region.incarnation);
   }
   // What is reserved on the region itself is no new charge there.
-  if (region.is_cordoned && hops > 0) return RegionCordoned(spec.region);
+  if (hops > 0 && !takes_charges.ok()) return takes_charges;
   placement.cgroup = from.cgroup;
   if (state_.cgroups[from.cgroup].is_dying) return CgroupDying(spec.cgroup);
   placement.bytes = spec.bytes;

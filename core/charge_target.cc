@@ -1,0 +1,39 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "core/charge_target.h"
+
+#include "core/errors.h"
+
+namespace dmem {
+
+absl::Status CheckTakesCharges(const State& state, Index region, absl::string_view name) {
+  const RegionRecord& record = state.regions[region];
+  if (record.is_gone) return RegionGone(name);
+  if (record.is_cordoned) return RegionCordoned(name);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NearestCgroup> FindNearestCgroup(const State& state, absl::string_view path) {
+  NearestCgroup nearest;
+  nearest.cgroup = state.FindCgroup(path);
+  if (nearest.cgroup != kNone) {
+    if (state.cgroups[nearest.cgroup].is_dying) return CgroupDying(path);
+    return nearest;
+  }
+  if (path.front() == '@') return CgroupNotFound(path);
+  const ImplicitCgroups policy = state.scalars.settings.implicit_cgroups;
+  if (policy == ImplicitCgroups::kOff) return ImplicitCgroupsOff(path);
+  for (absl::string_view rest = path; nearest.cgroup == kNone; ++nearest.missing) {
+    rest = rest.substr(0, rest.rfind('/'));
+    nearest.cgroup = rest.empty() ? kRootCgroup : state.FindCgroup(rest);
+  }
+  if (policy == ImplicitCgroups::kBelowExplicit) {
+    Index i = nearest.cgroup;
+    while (i != kRootCgroup && state.cgroups[i].is_implicit) i = state.cgroups[i].parent;
+    if (i == kRootCgroup) return ImplicitCgroupsBelowExplicitOnly(path);
+  }
+  return nearest;
+}
+
+}  // namespace dmem
