@@ -73,7 +73,7 @@ absl::StatusOr<MoveChargeResult> Ledger::MoveCharge(const MoveChargeCommand& com
   if (!charge.ok()) return charge.status();
   result.charge = *charge;
   const Index from = state_.FindCgroup(command.from);
-  const absl::StatusOr<NearestCgroup> nearest = ResolveCgroup(command.to);
+  const absl::StatusOr<NearestCgroup> nearest = FindNearestCgroup(state_, command.to);
   std::vector<Index> items;
   bool is_there = false;
   Additions additions;
