@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/charge_target.h"
 #include "core/check.h"
 #include "core/errors.h"
 #include "core/ledger.h"
