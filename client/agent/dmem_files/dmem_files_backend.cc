@@ -8,8 +8,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/agent/backend_options.h"
+#include "client/agent/dmem_files/enable_dmem.h"
 #include "client/agent/dmem_files/pci_device.h"
 #include "client/agent/dmem_files/region_lines.h"
 
@@ -68,8 +68,13 @@ Capability DmemFilesBackend::DeviceCapability() const {
 Capability DmemFilesBackend::capability() const { return CapabilityOf(devices_); }
 
 absl::Status DmemFilesBackend::Noted(absl::Status status) {
-  if (status.ok()) writable_ = true;
-  if (absl::IsPermissionDenied(status)) writable_ = false;
+  if (status.ok()) {
+    writable_ = true;
+    write_refused_ = false;
+  } else if (absl::IsPermissionDenied(status)) {
+    writable_ = false;
+    write_refused_ = true;
+  }
   for (Device& device : devices_) device.capability = DeviceCapability();
   return status;
 }
@@ -108,7 +113,9 @@ absl::StatusOr<DeviceScan> DmemFilesBackend::Scan() {
     scan.problems.push_back(Problem(kRoot, "dmem.current", problem));
   }
 
-  writable_ = options_.enforce && files_->CheckWritable(kRoot, kSubtreeControl).ok();
+  // Permission bits do not tell all: a security module may refuse what they allow.
+  writable_ =
+      options_.enforce && !write_refused_ && files_->CheckWritable(kRoot, kSubtreeControl).ok();
   for (const auto& [region, capacity_bytes] : capacities.values) {
     if (Ignores(region)) continue;
     Device device;
@@ -238,23 +245,6 @@ LimitState DmemFilesBackend::Look(const Limit& limit) {
   return state;
 }
 
-absl::Status DmemFilesBackend::EnableAbove(absl::string_view cgroup,
-                                           std::set<std::string>& enabled) {
-  for (size_t end = 0; end != absl::string_view::npos; end = cgroup.find('/', end + 1)) {
-    const std::string above(end == 0 ? kRoot : cgroup.substr(0, end));
-    if (enabled.count(above) != 0) continue;
-    const absl::StatusOr<std::string> text = files_->Read(above, kSubtreeControl);
-    if (!text.ok()) return text.status();
-    const std::vector<absl::string_view> controllers =
-        absl::StrSplit(*text, absl::ByAnyChar(" \n"), absl::SkipEmpty());
-    if (std::find(controllers.begin(), controllers.end(), "dmem") == controllers.end()) {
-      if (absl::Status status = Noted(files_->EnableDmem(above)); !status.ok()) return status;
-    }
-    enabled.insert(above);
-  }
-  return absl::OkStatus();
-}
-
 LimitState DmemFilesBackend::Apply(const Limit& limit, std::set<std::string>& enabled) {
   // A cgroup that is gone has nothing above it to be enabled.
   if (absl::Status status = files_->CheckCgroup(limit.cgroup); !status.ok()) {
@@ -262,7 +252,8 @@ LimitState DmemFilesBackend::Apply(const Limit& limit, std::set<std::string>& en
     if (absl::IsNotFound(status)) state.outcome = LimitOutcome::kGone;
     return state;
   }
-  const absl::Status above = EnableAbove(limit.cgroup, enabled);
+  const absl::Status above = EnableDmemAbove(*files_, limit.cgroup, enabled);
+  if (!above.ok()) Noted(above).IgnoreError();  // OK may mean that nothing had to be written.
   LimitState state = Look(limit);
   if (state.outcome == LimitOutcome::kFailed && !above.ok()) state.status = above;  // Why.
   if (state.outcome != LimitOutcome::kDrifted) return state;

@@ -58,8 +58,6 @@ class DmemFilesBackend : public DeviceBackend {
   // What stands for the limit; with kFailed or kGone if that cannot be read.
   LimitState Look(const Limit& limit);
   absl::Status CheckLimit(const Limit& limit) const;
-  // Has +dmem in every cgroup above `cgroup`; `enabled` are those that have it.
-  absl::Status EnableAbove(absl::string_view cgroup, std::set<std::string>& enabled);
   // Remembers whether this node lets us write at all.
   absl::Status Noted(absl::Status status);
 
@@ -67,6 +65,7 @@ class DmemFilesBackend : public DeviceBackend {
   const std::unique_ptr<CgroupFiles> files_;
   std::vector<Device> devices_;  // Of the last Scan that could read them.
   bool writable_ = false;        // As far as the last Scan and the last write know.
+  bool write_refused_ = false;   // The last write was.
 };
 
 }  // namespace dmem::client

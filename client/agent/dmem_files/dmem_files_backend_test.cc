@@ -319,19 +319,12 @@ TEST_F(DmemFilesBackendTest, TheRootAndUnknownRegionsTakeNoLimits) {
   EXPECT_THAT(kernel_.writes, IsEmpty());
 }
 
-TEST_F(DmemFilesBackendTest, ARefusedWriteIsSaidAndTheNodeOnlyWatchesUntilOneIsTaken) {
+TEST_F(DmemFilesBackendTest, ARefusedWriteIsSaidAndTheOtherIsWrittenAllTheSame) {
   Apply({kContainer, kGpu0, 0, 8 * kGiB});
-  kernel_.fault = [](const std::string& path) {
-    return path.find("dmem.max") != std::string::npos && path.find("c1") != std::string::npos
-               ? absl::PermissionDeniedError("cannot open dmem.max: Permission denied")
-               : absl::OkStatus();
-  };
-  // Reading is refused as well.
-  EXPECT_EQ(Apply({kContainer, kGpu0, 0, 4 * kGiB}).outcome, LimitOutcome::kFailed);
-  int reads = 0;
-  kernel_.fault = [&reads](const std::string& path) {
-    // Look reads it, then the write is refused.
-    const bool refused = path.find("c1.scope/dmem.max") != std::string::npos && ++reads == 2;
+  int accesses = 0;
+  kernel_.fault = [&accesses](const std::string& path) {
+    // It is read first, then written.
+    const bool refused = path.find("c1.scope/dmem.max") != std::string::npos && ++accesses == 2;
     return refused ? absl::PermissionDeniedError("cannot write dmem.max: Read-only file system")
                    : absl::OkStatus();
   };
@@ -339,18 +332,45 @@ TEST_F(DmemFilesBackendTest, ARefusedWriteIsSaidAndTheNodeOnlyWatchesUntilOneIsT
   EXPECT_EQ(state.outcome, LimitOutcome::kFailed);
   EXPECT_TRUE(absl::IsPermissionDenied(state.status)) << state.status;
   EXPECT_EQ(state.max_bytes, 8 * kGiB);
-  EXPECT_EQ(state.low_bytes, kGiB);  // Written all the same.
+  EXPECT_EQ(state.low_bytes, kGiB);
+}
 
+TEST_F(DmemFilesBackendTest, ALimitThatCannotBeReadIsNotWritten) {
+  Apply({kContainer, kGpu0, 0, 8 * kGiB});
+  kernel_.writes.clear();
   kernel_.fault = [](const std::string& path) {
-    return path.find("subtree_control") != std::string::npos ||
-                   path.find("low") != std::string::npos
-               ? absl::PermissionDeniedError("Read-only file system")
+    return path.find("c1.scope/dmem.max") != std::string::npos
+               ? absl::PermissionDeniedError("cannot open dmem.max: Permission denied")
                : absl::OkStatus();
   };
+  EXPECT_EQ(Apply({kContainer, kGpu0, 0, 4 * kGiB}).outcome, LimitOutcome::kFailed);
+  EXPECT_THAT(kernel_.writes, IsEmpty());
+}
+
+TEST_F(DmemFilesBackendTest, ATreeThatIsMountedReadOnlyIsWatched) {
+  kernel_.fault = [](const std::string& path) {
+    return path == "/cgroup.subtree_control"
+               ? absl::PermissionDeniedError("cannot write: Read-only file system")
+               : absl::OkStatus();
+  };
+  EXPECT_EQ(Backend().capability(), Capability::kWatching);
+  const LimitState state = Apply({kContainer, kGpu0, 0, kGiB});
+  EXPECT_EQ(state.outcome, LimitOutcome::kFailed);
+  EXPECT_TRUE(absl::IsPermissionDenied(state.status)) << state.status;
+}
+
+TEST_F(DmemFilesBackendTest, OnlyAWriteThatIsTakenEndsARefusal) {
+  Apply({kContainer, kGpu0, 0, 8 * kGiB});
+  kernel_.write_fault = absl::PermissionDeniedError("Operation not permitted");
+  EXPECT_EQ(Apply({kContainer, kGpu0, 0, 4 * kGiB}).outcome, LimitOutcome::kFailed);
+  EXPECT_EQ(Backend().capability(), Capability::kWatching);
+  // Neither what the permission bits say, nor a limit that stands anyway.
   ASSERT_TRUE(Backend().Scan().ok());
   EXPECT_EQ(Backend().capability(), Capability::kWatching);
-  kernel_.fault = nullptr;
-  EXPECT_EQ(Apply({kContainer, kGpu0, kGiB, 4 * kGiB}).outcome, LimitOutcome::kWritten);
+  EXPECT_EQ(Apply({kContainer, kGpu0, 0, 8 * kGiB}).outcome, LimitOutcome::kStands);
+  EXPECT_EQ(Backend().capability(), Capability::kWatching);
+  kernel_.write_fault = absl::OkStatus();
+  EXPECT_EQ(Apply({kContainer, kGpu0, 0, 4 * kGiB}).outcome, LimitOutcome::kWritten);
   EXPECT_EQ(Backend().capability(), Capability::kEnforcing);
 }
 

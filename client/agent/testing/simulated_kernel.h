@@ -59,6 +59,8 @@ class SimulatedKernel {
   std::vector<std::string> writes;
   // Asked before each access to "/a/b" + "/" + "dmem.max"; anything but OK is what it returns.
   std::function<absl::Status(const std::string& path)> fault;
+  // What every write returns, unless it is OK.
+  absl::Status write_fault;
   // What a file reads as instead.
   std::map<std::string, std::string> instead;
 
@@ -110,6 +112,7 @@ class SimulatedKernel {
     absl::Status WriteLimit(absl::string_view cgroup, absl::string_view file,
                             absl::string_view region, absl::string_view value) override {
       kernel_.writes.push_back(absl::StrCat(cgroup, "/", file, ": ", region, " ", value));
+      if (!kernel_.write_fault.ok()) return kernel_.write_fault;
       if (absl::Status status = kernel_.Check(std::string(cgroup), file); !status.ok()) {
         return status;
       }
@@ -126,6 +129,7 @@ class SimulatedKernel {
     absl::Status EnableDmem(absl::string_view cgroup) override {
       kernel_.writes.push_back(absl::StrCat(cgroup, "/cgroup.subtree_control: +dmem"));
       const std::string path(cgroup);
+      if (!kernel_.write_fault.ok()) return kernel_.write_fault;
       if (absl::Status status = kernel_.Check(path, "cgroup.subtree_control"); !status.ok()) {
         return status;
       }
