@@ -5,8 +5,10 @@
 //
 //   hold_gpu SERVER[,SERVER...] CGROUP REGION COMMAND...
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +17,17 @@
 #include "client/charge_holder.h"
 #include "client/error_facts.h"
 #include "client/grpc_connection.h"
+
+// Runs a command to its end; returns whether it exited with 0.
+bool Run(char** command) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execvp(command[0], command);
+    _exit(127);
+  }
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
 
 int main(int argc, char** argv) {
   if (argc < 5) {
@@ -45,12 +58,10 @@ int main(int argc, char** argv) {
     }
     return 1;
   }
-  std::string command = argv[4];
-  for (int i = 5; i < argc; ++i) command += std::string(" ") + argv[i];
-  const int status = std::system(command.c_str());
+  const bool succeeded = Run(argv + 4);
   if (const absl::Status released = held->Release(); !released.ok()) {
     std::fprintf(stderr, "not given back yet: %s\n", std::string(released.message()).c_str());
     return holder.Drain(absl::Minutes(1)) ? 0 : 1;
   }
-  return status == 0 ? 0 : 1;
+  return succeeded ? 0 : 1;
 }
