@@ -57,7 +57,8 @@ void ResolvedChargeUncharge(benchmark::State& bench) {
   CgroupRecord root;
   root.is_used = true;
   state.cgroups.Append(root);
-  StateEditor edit(&state, &epochs);
+  Changes changes;
+  StateEditor edit(&state, &epochs, &changes);
   const Index region = edit.AddRegion(1, "r", /*is_group=*/false);
   Index cgroup = kRootCgroup;
   for (int i = 1; i < bench.range(0); ++i)

@@ -118,8 +118,8 @@ absl::Status ChargeWalk::CheckItem(absl::Span<const WalkItem> items, size_t i) {
   for (const WalkItem& any : items) {
     if (IsOnWalk(state_, any, refusing_pool_)) requested = requested.PlusSaturating(any.bytes);
   }
-  return RefusedByCounter(kind, item.cgroup, item.region, item.bytes,
-                          Describe(item, refusing_pool_, requested, BoundOf(refusing_pool_)));
+  refusal_ = Describe(item, refusing_pool_, requested, BoundOf(refusing_pool_));
+  return RefusedByCounter(kind, item.cgroup, item.region, item.bytes, refusal_);
 }
 
 void ChargeWalk::NoteObserved(Index pool, uint32_t item) {

@@ -49,10 +49,11 @@ class ChargeWalk {
   // Takes `bytes` off all counters of the item before the walk: a shrink in the same command.
   void Shrink(const WalkItem& item, ByteCount bytes);
   // OK if all are granted. Else RESOURCE_EXHAUSTED with the explanation; `refusing_pool()` is the
-  // counter.
+  // counter, `refusal()` its part of that.
   absl::Status Check(absl::Span<const WalkItem> items);
 
   Index refusing_pool() const { return refusing_pool_; }
+  const CounterRefusal& refusal() const { return refusal_; }
   // Counters that under OBSERVE would have refused, in the order of the walk, each once.
   const std::vector<std::pair<Index, uint32_t>>& observed() const { return observed_; }
   // The first kWouldRefuseListed of them.
@@ -81,6 +82,7 @@ class ChargeWalk {
   bool has_pending_ = false;
   absl::flat_hash_map<Index, Pending> pending_;
   Index refusing_pool_ = kNone;
+  CounterRefusal refusal_;
   std::vector<std::pair<Index, uint32_t>> observed_;
   absl::flat_hash_set<Index> noted_;  // The pools of observed_.
 };

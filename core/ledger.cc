@@ -52,6 +52,7 @@ void Ledger::Commit(absl::Time time) {
   ++s.sequence;
   editor().DropTombstones(s.settings.tombstones_max, time_us - s.settings.tombstone_window_us,
                           kExpirySteps);
+  changes_.Seal(state_);
 }
 
 void Ledger::Configure(const ConfigureCommand& command) {
@@ -120,6 +121,8 @@ absl::StatusOr<CreateCgroupResult> Ledger::CreateCgroup(const CreateCgroupComman
     record.has_priority = true;
     record.priority = *command.priority;
   }
+  changes_.Add(CgroupChanged{CgroupChanged::What::kMadeExplicit, record.id,
+                             std::string(command.path), false, record.priority});
   Commit(command.time);
   return CreateCgroupResult{cgroup};
 }

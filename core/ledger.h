@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "core/changes.h"
 #include "core/charge_target.h"
 #include "core/charge_walk.h"
 #include "core/commands.h"
@@ -79,6 +80,10 @@ class Ledger {
   // As of the last command. Valid until the next one.
   const State& state() const { return state_; }
 
+  // What the last command that changed anything changed; only once asked for.
+  const Changes& changes() const { return changes_; }
+  void KeepChanges(bool keep) { changes_.Keep(keep); }
+
   // A copy of the state, to be read from any thread. Costs a pointer per 64 records; later commands
   // copy a page when they first change it. Snapshots may outlive each other in any order.
   std::unique_ptr<Snapshot> TakeSnapshot();
@@ -89,7 +94,7 @@ class Ledger {
  private:
   friend class StateRestorer;  // core/state_restorer.h
 
-  StateEditor editor() { return StateEditor(&state_, &epochs_); }
+  StateEditor editor() { return StateEditor(&state_, &epochs_, &changes_); }
   // Ends a command that changed something: counts it, sets the clock, forgets ids that nobody may
   // send any more.
   void Commit(absl::Time time);
@@ -116,6 +121,8 @@ class Ledger {
   // ledger_regions.cc
   absl::StatusOr<Index> FindParentGroup(absl::string_view name, absl::string_view parent) const;
   absl::Status CheckRegionBounds(Index region, Index parent) const;
+  RegionNumbers NumbersOf(Index region) const;
+  void TellRegion(Index region, RegionChanged::What what, const RegionNumbers& before);
   // Returns whether anything differed.
   bool UpdateRegion(Index region, Index parent, const RegisterCommand& command);
   Dropped DropItems(Index region, absl::Time time);
@@ -129,7 +136,7 @@ class Ledger {
   Index ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
                     const Hash128& fingerprint);
   void CountRefusal(const ChargeWalk& walk, absl::Time time);
-  void CountObserved(const ChargeWalk& walk);
+  void CountObserved(const ChargeWalk& walk, const std::vector<CounterRefusal>& described);
   absl::StatusOr<ResizeStep> ResolveResizeItem(const ResizeItemSpec& spec) const;
   absl::Status CheckMayGrow(const ResizeStep& step) const;
   void ApplyResize(absl::Span<const ResizeStep> steps, absl::Time time);
@@ -160,6 +167,7 @@ class Ledger {
 
   SnapshotEpochs epochs_;
   State state_;
+  Changes changes_;
   std::string scratch_;  // For the encoding that a fingerprint is made of.
 };
 

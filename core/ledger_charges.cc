@@ -126,7 +126,7 @@ absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
   }
   if (!walk.observed().empty()) result.would_refuse = walk.DescribeObserved(walk_items);
   if (command.mode == Mode::kCheckOnly) return result;
-  CountObserved(walk);
+  CountObserved(walk, result.would_refuse);
   result.charge = ApplyCharge(command, regions, fingerprint);
   Commit(command.time);
   return result;
@@ -136,6 +136,7 @@ absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
 Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
                           const Hash128& fingerprint) {
   StateEditor edit = editor();
+  changes_.SetCause(Cause::kCharge);
   const int64_t time_us = absl::ToUnixMicros(command.time);
   const Index i = edit.AddCharge(command.charge_id);
   scratch_.clear();
@@ -158,19 +159,20 @@ Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> 
   for (size_t n = 0; n < command.items.size(); ++n) {
     const Index cgroup = EnsureCgroup(command.items[n].cgroup);
     const Index pool = edit.EnsurePool(cgroup, regions[n]);
-    last_item =
-        edit.AddItem(i, last_item, pool, {command.items[n].bytes, next_sequence(), is_reservation});
-    edit.AddUsage(pool, command.items[n].bytes, time_us);
+    last_item = edit.AddItem(i, last_item, pool,
+                             {command.items[n].bytes, next_sequence(), is_reservation}, time_us);
   }
   return i;
 }
 
 void Ledger::CountRefusal(const ChargeWalk& walk, absl::Time time) {
   ++state_.pools.Mutable(walk.refusing_pool()).refusals;
+  changes_.Add(ChargeRefused{walk.refusal()});
   Commit(time);
 }
 
-void Ledger::CountObserved(const ChargeWalk& walk) {
+void Ledger::CountObserved(const ChargeWalk& walk, const std::vector<CounterRefusal>& described) {
+  for (const CounterRefusal& refusal : described) changes_.Add(WouldRefuse{refusal});
   for (const auto& note : walk.observed()) ++state_.pools.Mutable(note.first).would_refuse;
 }
 
@@ -179,6 +181,7 @@ absl::StatusOr<UnchargeResult> Ledger::Uncharge(const UnchargeCommand& command) 
   const int64_t time_us = absl::ToUnixMicros(command.time);
   UnchargeResult result;
   bool is_changed = false;
+  changes_.SetCause(Cause::kUncharge);
   for (const absl::string_view id : command.charge_ids) {
     const Index charge = state_.FindCharge(id);
     if (charge != kNone) {
@@ -277,7 +280,7 @@ absl::StatusOr<ResizeResult> Ledger::Resize(const ResizeCommand& command) {
     }
   }
   if (command.mode == Mode::kCheckOnly) return result;
-  CountObserved(walk);
+  CountObserved(walk, result.would_refuse);
   ApplyResize(steps, command.time);
   return result;
 }
@@ -285,6 +288,7 @@ absl::StatusOr<ResizeResult> Ledger::Resize(const ResizeCommand& command) {
 void Ledger::ApplyResize(absl::Span<const ResizeStep> steps, absl::Time time) {
   const int64_t time_us = absl::ToUnixMicros(time);
   bool is_changed = false;
+  changes_.SetCause(Cause::kResize);
   for (const ResizeStep& step : steps) {
     if (step.shrinks().is_zero()) continue;
     editor().SetItemBytes(step.item, step.spec->bytes, time_us);

@@ -98,6 +98,7 @@ absl::StatusOr<MoveChargeResult> Ledger::MoveCharge(const MoveChargeCommand& com
   if (absl::Status status = CheckBounds(additions); !status.ok()) return status;
 
   // From here on nothing may fail: what is taken off a region's counters is added to them again.
+  changes_.SetCause(Cause::kMove);
   const Index to = EnsureCgroup(command.to);
   const int64_t time_us = absl::ToUnixMicros(command.time);
   for (const Index i : items) {

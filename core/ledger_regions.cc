@@ -70,6 +70,26 @@ absl::Status Ledger::CheckRegionBounds(Index region, Index parent) const {
   return CheckBounds(additions);
 }
 
+RegionNumbers Ledger::NumbersOf(Index region) const {
+  const RegionRecord& record = state_.regions[region];
+  RegionNumbers numbers = {record.capacity, record.reserved, record.grantable, record.incarnation,
+                           ""};
+  if (record.parent != kNone) numbers.parent = state_.RegionName(record.parent);
+  return numbers;
+}
+
+void Ledger::TellRegion(Index region, RegionChanged::What what, const RegionNumbers& before) {
+  if (!changes_.is_kept()) return;
+  RegionChanged change;
+  change.what = what;
+  change.is_group = state_.regions[region].is_group;
+  change.id = state_.regions[region].id;
+  change.region = state_.RegionName(region);
+  change.before = before;
+  change.after = NumbersOf(region);
+  changes_.Add(std::move(change));
+}
+
 absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) {
   Index region = state_.FindRegion(command.name);
   if (region != kNone && state_.regions[region].is_group) return RegionIsGroup(command.name);
@@ -94,6 +114,8 @@ absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) 
     region = editor().AddRegion(state_.scalars.next_region_id++, command.name, /*is_group=*/false);
     state_.regions.Mutable(region).is_cordoned = command.cordoned;
   }
+  const RegionNumbers before = result.created ? RegionNumbers() : NumbersOf(region);
+  changes_.SetCause(Cause::kNewerIncarnation);
   if (is_newer) {
     result.dropped = DropItems(region, command.time);
     // What was seen on the device is gone with its memory.
@@ -103,7 +125,12 @@ absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) 
     record.device_used_at_us = 0;
   }
   const bool is_changed = UpdateRegion(region, *parent, command);
-  if (result.created || is_changed) Commit(command.time);
+  if (result.created || is_changed) {
+    TellRegion(region,
+               result.created ? RegionChanged::What::kRegistered : RegionChanged::What::kUpdated,
+               before);
+    Commit(command.time);
+  }
   result.region = region;
   return result;
 }
@@ -122,6 +149,7 @@ bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& com
   }
   editor().SetRegionParent(region, parent);
   editor().SetAttributes(region, attributes);
+  const bool was_over = editor().IsOver(old.root_pool);
   RegionRecord& record = state_.regions.Mutable(region);
   record.capacity = command.capacity;
   record.reserved = command.reserved;
@@ -130,6 +158,7 @@ bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& com
   record.incarnation = command.incarnation;
   // What the region may grant in all is the max of its root pool (R2).
   editor().UpdateRootMax(region);
+  editor().TellOver(record.root_pool, was_over);
   return true;
 }
 
@@ -173,12 +202,14 @@ absl::StatusOr<UnregisterResult> Ledger::Unregister(const UnregisterCommand& com
   if (state_.regions[region].is_gone && !command.force) return RegionGone(command.name);
   UnregisterResult result;
   result.id = state_.regions[region].id;
+  changes_.SetCause(Cause::kUnregister);
   if (command.force) result.dropped = DropItems(region, command.time);
   result.removed = state_.regions[region].live_items == 0;
   if (result.removed) {
     editor().RemoveRegion(region);
   } else {
     editor().MarkGone(region);
+    TellRegion(region, RegionChanged::What::kGone, {});
   }
   Commit(command.time);
   return result;
@@ -191,6 +222,9 @@ absl::Status Ledger::Cordon(const CordonCommand& command) {
   if (state_.regions[region].is_gone) return RegionGone(command.name);
   if (state_.regions[region].is_cordoned == command.cordoned) return absl::OkStatus();
   state_.regions.Mutable(region).is_cordoned = command.cordoned;
+  TellRegion(region,
+             command.cordoned ? RegionChanged::What::kCordoned : RegionChanged::What::kUncordoned,
+             {});
   Commit(command.time);
   return absl::OkStatus();
 }
@@ -216,7 +250,10 @@ absl::StatusOr<bool> Ledger::RegisterGroup(const RegisterGroupCommand& command) 
   if (!created && *parent == state_.regions[group].parent) return false;
   if (created)
     group = editor().AddRegion(state_.scalars.next_region_id++, command.name, /*is_group=*/true);
+  const RegionNumbers before = created ? RegionNumbers() : NumbersOf(group);
   editor().SetRegionParent(group, *parent);
+  TellRegion(group, created ? RegionChanged::What::kRegistered : RegionChanged::What::kUpdated,
+             before);
   Commit(command.time);
   return created;
 }

@@ -37,6 +37,8 @@ absl::StatusOr<RequestReleaseResult> Ledger::RequestRelease(const RequestRelease
     lifecycle.release_reason = command.reason;
     editor().SetLifecycle(charge, EncodeChargeLifecycle(lifecycle));
     editor().MarkReleasing(charge);
+    changes_.Add(ReleaseRequested{std::string(state_.charges[charge].id.view()),
+                                  std::string(command.requested_by), std::string(command.reason)});
   }
   if (!requested.empty()) Commit(command.time);
   return result;

@@ -199,7 +199,7 @@ absl::StatusOr<CommitReservationResult> Ledger::CommitReservation(
     return status;
   }
   result.would_refuse = walk.DescribeObserved(walk_items);
-  CountObserved(walk);
+  CountObserved(walk, result.would_refuse);
   for (const Placement& placement : placements) {
     result.placed = result.placed.PlusSaturating(placement.bytes);
     if (!placement.walk.starts.empty()) continue;
@@ -215,6 +215,7 @@ absl::StatusOr<CommitReservationResult> Ledger::CommitReservation(
 
 // From here on nothing may fail.
 void Ledger::ApplyCommit(Index charge, absl::Span<const Placement> placements, int64_t time_us) {
+  changes_.SetCause(Cause::kCommit);
   // All is taken off first: what counts twice for a moment would stay in the peaks.
   for (const Placement& placement : placements) {
     const ItemRecord& item = state_.items[placement.item];
@@ -252,8 +253,7 @@ void Ledger::ApplyPlacement(Index charge, const Placement& placement, int64_t ti
     while (state_.items[last_item].next_in_charge != kNone)
       last_item = state_.items[last_item].next_in_charge;
     const Index pool = editor().EnsurePool(placement.cgroup, placement.region);
-    editor().AddItem(charge, last_item, pool, {placement.bytes, next_sequence(), false});
-    editor().AddUsage(pool, placement.bytes, time_us);
+    editor().AddItem(charge, last_item, pool, {placement.bytes, next_sequence(), false}, time_us);
   }
 }
 
@@ -295,6 +295,7 @@ absl::StatusOr<CancelReservationResult> Ledger::CancelReservation(
     if (state_.items[i].is_reserved)
       result.cancelled = result.cancelled.PlusSaturating(state_.items[i].bytes);
   }
+  changes_.SetCause(Cause::kCancel);
   if (GiveBackReserved(charge, time_us, &result.freed_cgroups)) result.charge = kNone;
   Commit(command.time);
   return result;
@@ -307,6 +308,7 @@ absl::StatusOr<Index> Ledger::RenewReservation(const RenewReservationCommand& co
   const int64_t expires_at_us = ServiceMicros(command.time + command.ttl);
   if (expires_at_us == state_.charges[*charge].expires_at_us) return charge;
   editor().SetExpiry(*charge, expires_at_us);
+  changes_.Add(ReservationRenewed{std::string(command.charge_id), expires_at_us});
   Commit(command.time);
   return charge;
 }

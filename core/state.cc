@@ -170,6 +170,14 @@ unsigned __int128 State::MeasuredByteMicroseconds(Index item, int64_t time_us) c
   return static_cast<unsigned __int128>(integral);
 }
 
+unsigned __int128 State::BookedByteMicroseconds(Index item, int64_t time_us) const {
+  const ItemRecord& record = items[item];
+  const __int128 integral =
+      static_cast<__int128>(record.bytes.value()) * time_us - record.weighted_bytes.value();
+  DMEM_CHECK(integral >= 0);
+  return static_cast<unsigned __int128>(integral);
+}
+
 ByteCount State::RootMax(Index region) const {
   const RegionRecord& record = regions[region];
   if (record.grantable.is_unlimited() ||

@@ -107,6 +107,20 @@ struct PoolRecord {
 // What a charge's bytes say: what was asked for, or what was last measured.
 enum class Basis : uint8_t { kBooked = 0, kMeasured = 1 };
 
+// The 128 bits of a sum over changes of change × time, without their alignment.
+struct WeightedBytes {
+  uint64_t high = 0;
+  uint64_t low = 0;
+
+  __int128 value() const {
+    return static_cast<__int128>((static_cast<unsigned __int128>(high) << 64) | low);
+  }
+  void Set(__int128 value) {
+    high = static_cast<uint64_t>(static_cast<unsigned __int128>(value) >> 64);
+    low = static_cast<uint64_t>(value);
+  }
+};
+
 struct ChargeRecord {
   Blob id;       // Empty: a free record.
   Blob details;  // Encoded owner and labels; may be empty.
@@ -132,6 +146,7 @@ struct ChargeRecord {
 
 struct ItemRecord {
   ByteCount bytes;
+  WeightedBytes weighted_bytes;  // As PoolRecord::weighted_bytes.
   uint64_t placed_sequence = 0;  // Of the command that granted it or, committed, placed it.
   Index charge = kNone;          // kNone: a free record.
   Index pool = kNone;            // Of a region; of a group only while is_reserved.
@@ -278,6 +293,14 @@ class State {
   // What the region's root pool grants: its grantable bytes and, if the settings say so, less by
   // the unattributed ones for which the device has no room beside them.
   ByteCount RootMax(Index region) const;
+  // The same of one item, from when it was added to its pool.
+  unsigned __int128 BookedByteMicroseconds(Index item, int64_t time_us) const;
+  // A usage above this is OVER: the pool's max or, for the root pool of a region, what that may
+  // grant.
+  ByteCount OverBound(Index pool) const {
+    const PoolRecord& record = pools[pool];
+    return record.counter.parent == kNone ? regions[record.region].grantable : record.counter.max;
+  }
 
   CowTable<RegionRecord> regions;
   CowTable<CgroupRecord> cgroups;

@@ -133,9 +133,19 @@ struct ObjectEncoder {
       out.Uint(state.items[item].bytes.value());
       out.Bool(state.items[item].is_reserved);
       out.Uint(state.items[item].placed_sequence - charge.granted_sequence);
+      Weighted(state.items[item], charge.granted_at_us);
       Measured(state.items[item].measured);
     }
     return true;
+  }
+
+  void Weighted(const ItemRecord& item, int64_t granted_at_us) {
+    Encoder out(&value);
+    // Mostly that of an item which was granted with its charge and has kept its size.
+    const __int128 weighted = item.weighted_bytes.value();
+    const bool is_plain = weighted == static_cast<__int128>(item.bytes.value()) * granted_at_us;
+    out.Bool(is_plain);
+    if (!is_plain) Wide(weighted);
   }
 
   void Measured(Index i) {

@@ -88,6 +88,14 @@ void StateEditor::MarkGone(Index region) {
 void StateEditor::RemoveRegion(Index region) {
   DMEM_CHECK(state_.regions[region].live_items == 0);
   DMEM_CHECK(state_.regions[region].members == 0);
+  if (changes_.is_kept()) {
+    RegionChanged change;
+    change.what = RegionChanged::What::kRemoved;
+    change.is_group = state_.regions[region].is_group;
+    change.id = state_.regions[region].id;
+    change.region = state_.RegionName(region);
+    changes_.Add(std::move(change));
+  }
   std::vector<Index> pools;  // Parents before children.
   const Index root = state_.regions[region].root_pool;
   for (Index pool = root; pool != kNone; pool = state_.NextInSubtree(pool, root))
@@ -146,7 +154,20 @@ Index StateEditor::AddCgroup(uint64_t id, Index parent, absl::string_view name, 
   cgroup.is_implicit = implicit;
   ++s.cgroups;
   AddCgroupToIndex(i);
+  TellCgroup(i, CgroupChanged::What::kCreated);
   return i;
+}
+
+void StateEditor::TellCgroup(Index cgroup, CgroupChanged::What what) {
+  if (!changes_.is_kept()) return;
+  const CgroupRecord& record = state_.cgroups[cgroup];
+  CgroupChanged change;
+  change.what = what;
+  change.id = record.id;
+  change.path = state_.CgroupPath(cgroup);
+  change.implicit = record.is_implicit;
+  change.priority = record.priority;
+  changes_.Add(std::move(change));
 }
 
 void StateEditor::AddCgroupToIndex(Index cgroup) {
@@ -161,6 +182,7 @@ void StateEditor::RemoveCgroupFromIndex(Index cgroup) {
 }
 
 void StateEditor::MarkDying(Index cgroup, uint64_t sequence) {
+  TellCgroup(cgroup, CgroupChanged::What::kDying);
   RemoveCgroupFromIndex(cgroup);
   state_.cgroups.Mutable(cgroup).is_dying = true;
   AddCgroupToIndex(cgroup);
@@ -197,6 +219,9 @@ void StateEditor::Collect(Index cgroup, std::vector<uint64_t>* freed) {
 }
 
 void StateEditor::RemoveCgroup(Index cgroup) {
+  TellCgroup(cgroup, state_.cgroups[cgroup].is_dying      ? CgroupChanged::What::kFreed
+                     : state_.cgroups[cgroup].is_implicit ? CgroupChanged::What::kDisappeared
+                                                          : CgroupChanged::What::kDeleted);
   while (state_.cgroups[cgroup].first_pool != kNone) RemovePool(state_.cgroups[cgroup].first_pool);
   RemoveCgroupFromIndex(cgroup);
   CgroupRecord& record = state_.cgroups.Mutable(cgroup);
@@ -270,6 +295,8 @@ void StateEditor::RemovePool(Index pool) {
 
 void StateEditor::SetLimits(Index pool, ByteCount min, ByteCount low, ByteCount max, bool observed,
                             uint64_t sequence) {
+  TellLimits(pool, Limits{min, low, max, observed});
+  const bool was_over = IsOver(pool);
   PoolRecord& record = state_.pools.Mutable(pool);
   const ByteCount old_min = record.counter.min_claim(), old_low = record.counter.low_claim();
   record.counter.min = min;
@@ -278,6 +305,21 @@ void StateEditor::SetLimits(Index pool, ByteCount min, ByteCount low, ByteCount 
   record.is_observed = observed;
   record.limits_sequence = sequence;
   UpdateClaims(pool, old_min, old_low);
+  TellOver(pool, was_over);
+}
+
+void StateEditor::TellLimits(Index pool, const Limits& after) {
+  if (!changes_.is_kept()) return;
+  const PoolRecord& record = state_.pools[pool];
+  const CgroupRecord& cgroup = state_.cgroups[record.cgroup];
+  const PageCounter& counter = record.counter;
+  LimitsChanged change;
+  change.cgroup = state_.CgroupPath(record.cgroup);
+  change.dying_id = cgroup.is_dying ? cgroup.id : 0;
+  change.region = state_.RegionName(record.region);
+  change.before = {counter.min, counter.low, counter.max, record.is_observed};
+  change.after = after;
+  changes_.Add(std::move(change));
 }
 
 void StateEditor::UpdateClaims(Index pool, ByteCount old_min, ByteCount old_low) {
@@ -293,10 +335,14 @@ void StateEditor::ChangeCounter(Index pool, ByteCount bytes, bool add, __int128 
   PoolRecord& record = state_.pools.Mutable(pool);
   PageCounter& counter = record.counter;
   const ByteCount old_min = counter.min_claim(), old_low = counter.low_claim();
+  const ByteCount over_bound = state_.OverBound(pool);
+  const bool was_over = counter.usage > over_bound;
   counter.usage = add ? Sum(counter.usage, bytes) : Difference(counter.usage, bytes);
   counter.peak = Max(counter.peak, counter.usage);
   record.weighted_bytes += weighted;
+  const bool is_over = counter.usage > over_bound;
   UpdateClaims(pool, old_min, old_low);
+  if (is_over != was_over) changes_.TurnOver(state_, pool, is_over);
 }
 
 void StateEditor::ChangeUsage(Index pool, ByteCount bytes, bool add, int64_t time_us) {

@@ -13,6 +13,7 @@
 #include "absl/types/optional.h"
 #include "core/blob.h"
 #include "core/byte_count.h"
+#include "core/changes.h"
 #include "core/cow_table.h"
 #include "core/state.h"
 
@@ -30,7 +31,9 @@ struct NewItem {
 // References into the tables are invalid after a call.
 class StateEditor {
  public:
-  StateEditor(State* state, SnapshotEpochs* epochs) : state_(*state), epochs_(epochs) {}
+  // `changes` is told what is worth an event.
+  StateEditor(State* state, SnapshotEpochs* epochs, Changes* changes)
+      : state_(*state), epochs_(epochs), changes_(*changes) {}
 
   // ---- Regions and groups ----
 
@@ -66,6 +69,14 @@ class StateEditor {
   // Sets limits and brings the parent's claims up to date.
   void SetLimits(Index pool, ByteCount min, ByteCount low, ByteCount max, bool observed,
                  uint64_t sequence);
+  // Whether usage is above max or, for a region's root pool, above what that may grant.
+  bool IsOver(Index pool) const {
+    return state_.pools[pool].counter.usage > state_.OverBound(pool);
+  }
+  // After a change of what IsOver looks at other than usage and limits.
+  void TellOver(Index pool, bool was_over) {
+    if (IsOver(pool) != was_over) changes_.TurnOver(state_, pool, !was_over);
+  }
   // Adds to, or takes off, a region's pool, its ancestors, and the same in its groups.
   void AddUsage(Index pool, ByteCount bytes, int64_t time_us) {
     ChangeUsage(pool, bytes, true, time_us);
@@ -77,9 +88,10 @@ class StateEditor {
   // ---- Charges ----
 
   Index AddCharge(absl::string_view id);
-  // Adds an item after `last_item` of the charge (kNone: it is the first), as the newest of its
-  // pool and without usage. A RESERVED one is for charges that have an expiry.
-  Index AddItem(Index charge, Index last_item, Index pool, const NewItem& item);
+  // Adds an item with its usage, after `last_item` of the charge (kNone: it is the first), as the
+  // newest of its pool. A RESERVED one is for charges that have an expiry.
+  // REQUIRES: the charge's granted_sequence is set.
+  Index AddItem(Index charge, Index last_item, Index pool, const NewItem& item, int64_t time_us);
   // Sets an item's size, and its usage with it.
   void SetItemBytes(Index item, ByteCount bytes, int64_t time_us);
   // From now on the item is HELD, and the newest of its pool.
@@ -147,7 +159,11 @@ class StateEditor {
   void UnlinkItemFromPool(Index item);
   // Adds what was measured of the item to its region's sums, or takes it off.
   void CountMeasured(Index item, bool add);
+  // What was measured up to now has been told with the item's removal.
+  static void RestartMeasured(MeasuredRecord* measured, int64_t time_us);
   void MergeMeasured(const MeasuredRecord& measured, Index into);
+  void TellCgroup(Index cgroup, CgroupChanged::What what);
+  void TellLimits(Index pool, const Limits& after);
   void UnlinkItemFromCharge(Index item);
   void RemoveItemAndWhatItKept(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
   bool HasLimits(Index cgroup) const;
@@ -156,6 +172,7 @@ class StateEditor {
 
   State& state_;
   SnapshotEpochs* epochs_;
+  Changes& changes_;
 };
 
 }  // namespace dmem

@@ -24,12 +24,14 @@ Index StateEditor::AddCharge(absl::string_view id) {
   return i;
 }
 
-Index StateEditor::AddItem(Index charge, Index last_item, Index pool, const NewItem& added) {
+Index StateEditor::AddItem(Index charge, Index last_item, Index pool, const NewItem& added,
+                           int64_t time_us) {
   StateScalars& s = state_.scalars;
   const Index i = TakeRecord(state_.items, s.free_item, &ItemRecord::next_in_charge);
   ItemRecord& item = state_.items.Mutable(i);
   item.bytes = added.bytes;
   item.placed_sequence = added.placed_sequence;
+  item.weighted_bytes.Set(static_cast<__int128>(added.bytes.value()) * time_us);
   item.charge = charge;
   item.pool = pool;
   item.is_reserved = added.is_reserved;
@@ -41,6 +43,8 @@ Index StateEditor::AddItem(Index charge, Index last_item, Index pool, const NewI
     state_.items.Mutable(last_item).next_in_charge = i;
   }
   CountItem(pool, true);
+  AddUsage(pool, added.bytes, time_us);
+  changes_.AddItem(state_, i);
   return i;
 }
 
@@ -113,13 +117,17 @@ void StateEditor::SetItemBytes(Index i, ByteCount bytes, int64_t time_us) {
     CountReserved(item.pool, bytes, true);
   }
   CountMeasured(i, false);
+  const __int128 change = static_cast<__int128>(bytes.value()) - item.bytes.value();
+  ItemRecord& record = state_.items.Mutable(i);
+  record.bytes = bytes;
+  record.weighted_bytes.Set(item.weighted_bytes.value() + change * time_us);
   if (bytes > item.bytes) {
     AddUsage(item.pool, bytes.MinusOrZero(item.bytes), time_us);
   } else {
     SubtractUsage(item.pool, item.bytes.MinusOrZero(bytes), time_us);
   }
-  state_.items.Mutable(i).bytes = bytes;
   CountMeasured(i, true);
+  changes_.ResizeItem(state_, i, item.bytes);
 }
 
 void StateEditor::PlaceItem(Index i, uint64_t sequence) {
@@ -129,6 +137,7 @@ void StateEditor::PlaceItem(Index i, uint64_t sequence) {
   item.is_reserved = false;
   UnlinkItemFromPool(i);
   LinkItemAsNewest(i);
+  changes_.PlaceItem(state_, i);
 }
 
 void StateEditor::CountItem(Index pool, bool add) {
@@ -143,6 +152,7 @@ void StateEditor::CountItem(Index pool, bool add) {
 }
 
 void StateEditor::RemoveItem(Index i, int64_t time_us) {
+  changes_.RemoveItem(state_, i, time_us);
   const ItemRecord item = state_.items[i];
   SubtractUsage(item.pool, item.bytes, time_us);
   CountItem(item.pool, false);
@@ -174,6 +184,7 @@ void StateEditor::ReleaseCharge(Index i, int64_t time_us, std::vector<uint64_t>*
   }
   state_.charges.Mutable(i).first_item = kNone;
   EndReservation(i);
+  changes_.EndCharge(state_, i);
   ChargeRecord& charge = state_.charges.Mutable(i);
   state_.charge_ids.Erase(charge.id_hash, i, AccessTo<IdAccess>(state_.charges));
   charge.details.Retire(epochs_);

@@ -14,6 +14,7 @@ namespace dmem {
 void StateEditor::MoveItem(Index i, Index pool, int64_t time_us) {
   const ItemRecord item = state_.items[i];
   DMEM_CHECK(state_.pools[item.pool].region == state_.pools[pool].region);
+  changes_.RemoveItem(state_, i, time_us);
   SubtractUsage(item.pool, item.bytes, time_us);
   CountItem(item.pool, false);
   if (item.is_reserved) CountReserved(item.pool, item.bytes, false);
@@ -23,12 +24,21 @@ void StateEditor::MoveItem(Index i, Index pool, int64_t time_us) {
   if (item.is_reserved) CountReserved(pool, item.bytes, true);
   CountItem(pool, true);
   AddUsage(pool, item.bytes, time_us);
+  // From here on its byte-seconds are of the other cgroup.
+  state_.items.Mutable(i).weighted_bytes.Set(static_cast<__int128>(item.bytes.value()) * time_us);
+  if (item.measured != kNone) RestartMeasured(&state_.measured.Mutable(item.measured), time_us);
+  changes_.AddItem(state_, i);
+}
+
+void StateEditor::RestartMeasured(MeasuredRecord* measured, int64_t time_us) {
+  measured->weighted_bytes = static_cast<__int128>(measured->bytes.value()) * time_us;
 }
 
 void StateEditor::MergeItem(Index i, Index into, int64_t time_us) {
   const ItemRecord item = state_.items[i];
-  const MeasuredRecord measured =
+  MeasuredRecord measured =
       item.measured == kNone ? MeasuredRecord() : state_.measured[item.measured];
+  RestartMeasured(&measured, time_us);
   // Off before on: a counter may be near its end.
   UnlinkItemFromCharge(i);
   RemoveItem(i, time_us);

@@ -247,6 +247,12 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
     NewItem item;
     item.is_reserved = in->Bool();
     item.placed_sequence = granted_sequence + in->Uint();
+    __int128 weighted = 0;
+    if (!in->Bool()) {
+      weighted = ReadWide(in);
+    } else if (bytes) {
+      weighted = static_cast<__int128>(bytes->value()) * granted_at_us;
+    }
     if (!in->ok() || cgroup == cgroups_.end() || region == regions_.end() || !bytes) {
       return Damaged(absl::StrCat("a malformed item of charge ", granted_sequence));
     }
@@ -260,12 +266,12 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
     const Index newest = state.pools[pool].first_item;
     if (newest != kNone && state.items[newest].placed_sequence > item.placed_sequence)
       unsorted_pools_.insert(pool);
-    last_item = ledger_->editor().AddItem(i, last_item, pool, item);
+    // Peaks and byte-seconds are stored, and stay: a change at time 0 adds nothing to these.
+    last_item = ledger_->editor().AddItem(i, last_item, pool, item, /*time_us=*/0);
+    state.items.Mutable(last_item).weighted_bytes.Set(weighted);
     if (in->Bool() && !AddMeasured(last_item, in)) {
       return Damaged(absl::StrCat("a malformed measured item of charge ", granted_sequence));
     }
-    // Peaks and byte-seconds are stored, and stay: a change at time 0 adds nothing to these.
-    ledger_->editor().AddUsage(pool, *bytes, /*time_us=*/0);
   }
   return absl::OkStatus();
 }
