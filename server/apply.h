@@ -44,6 +44,14 @@ absl::Status Apply(const CommandInput& input, const v1::UnchargeRequest& request
                    v1::UnchargeResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::ResizeRequest& request, Ledger* ledger,
                    v1::ResizeResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::CommitRequest& request, Ledger* ledger,
+                   v1::CommitResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::CancelRequest& request, Ledger* ledger,
+                   v1::CancelResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::RenewRequest& request, Ledger* ledger,
+                   v1::RenewResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::RequestReleaseRequest& request,
+                   Ledger* ledger, v1::RequestReleaseResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::SetLimitsRequest& request, Ledger* ledger,
                    v1::SetLimitsResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::WriteFileRequest& request, Ledger* ledger,

@@ -77,6 +77,7 @@ absl::StatusOr<ChargeResult> ApplyCharge(const CommandInput& input,
   command.labels = labels;
   if (request.has_priority()) command.priority = request.priority();
   command.preemptible = request.preemptible();
+  if (request.has_ttl()) command.ttl = absl::Microseconds(ToMicroseconds(request.ttl()));
   return ledger->Charge(command);
 }
 

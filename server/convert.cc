@@ -7,6 +7,12 @@ namespace dmem::server {
 
 namespace {
 constexpr int64_t kMicrosecondsPerSecond = 1000000;
+
+v1::ChargeState StateOf(const ChargeView& view) {
+  if (view.is_reserved) return v1::CHARGE_STATE_RESERVED;
+  if (view.is_releasing) return v1::CHARGE_STATE_RELEASING;
+  return view.is_partial ? v1::CHARGE_STATE_PARTIAL : v1::CHARGE_STATE_HELD;
+}
 }  // namespace
 
 void ToProto(const RegionView& view, v1::Region* region) {
@@ -28,6 +34,7 @@ void ToProto(const RegionView& view, v1::Region* region) {
   region->set_usage_bytes(view.usage.value());
   region->set_over_bytes(view.over.value());
   region->set_live_items(view.live_items);
+  region->set_reservations_bytes(view.reservations.value());
 }
 
 void ToProto(const GroupView& view, v1::RegionGroup* group) {
@@ -39,6 +46,7 @@ void ToProto(const GroupView& view, v1::RegionGroup* group) {
   group->set_usage_bytes(view.usage.value());
   group->set_member_regions(view.member_regions);
   group->set_member_groups(view.member_groups);
+  group->set_reservations_bytes(view.reservations.value());
 }
 
 void ToProto(const CgroupView& view, v1::Cgroup* cgroup) {
@@ -76,12 +84,13 @@ void ToProto(const PoolView& view, v1::Pool* pool) {
 
 void ToProto(const ChargeView& view, v1::Charge* charge) {
   charge->set_charge_id(view.charge_id);
-  charge->set_state(view.is_partial ? v1::CHARGE_STATE_PARTIAL : v1::CHARGE_STATE_HELD);
+  charge->set_state(StateOf(view));
   for (const ItemView& item : view.items) {
     v1::ChargeItem* added = charge->add_items();
     added->set_cgroup(item.cgroup);
     added->set_region(item.region);
     added->set_bytes(item.bytes.value());
+    added->set_reserved(item.is_reserved);
   }
   if (!view.owner_kind.empty() || !view.owner_namespace.empty() || !view.owner_name.empty() ||
       !view.owner_uid.empty() || !view.owner_container.empty()) {
@@ -99,6 +108,12 @@ void ToProto(const ChargeView& view, v1::Charge* charge) {
   ToProto(view.created_at_us, charge->mutable_created_at());
   ToProto(view.granted_at_us, charge->mutable_granted_at());
   charge->set_granted_sequence(view.granted_sequence);
+  if (view.is_reserved) ToProto(view.expires_at_us, charge->mutable_expires_at());
+  if (!view.is_releasing) return;
+  v1::ReleaseRequest* release = charge->mutable_release();
+  ToProto(view.release_requested_at_us, release->mutable_requested_at());
+  release->set_requested_by(view.release_requested_by);
+  release->set_reason(view.release_reason);
 }
 
 void ToProto(const std::vector<CounterRefusal>& refusals,
@@ -125,6 +140,10 @@ void ToProto(int64_t time_us, google::protobuf::Timestamp* time) {
   }
   time->set_seconds(seconds);
   time->set_nanos(static_cast<int32_t>(rest * 1000));
+}
+
+int64_t ToMicroseconds(const google::protobuf::Duration& duration) {
+  return duration.seconds() * kMicrosecondsPerSecond + duration.nanos() / 1000;
 }
 
 int64_t ToMicroseconds(const google::protobuf::Timestamp& time) {

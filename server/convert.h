@@ -25,8 +25,9 @@ void ToProto(const std::vector<CounterRefusal>& refusals,
              google::protobuf::RepeatedPtrField<v1::WouldRefuse>* would_refuse);
 void ToProto(int64_t time_us, google::protobuf::Timestamp* time);
 
-// Whole microseconds since 1970; what is finer is dropped.
+// Whole microseconds, of a time since 1970; what is finer is dropped.
 int64_t ToMicroseconds(const google::protobuf::Timestamp& time);
+int64_t ToMicroseconds(const google::protobuf::Duration& duration);
 
 }  // namespace dmem::server
 

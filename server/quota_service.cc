@@ -243,6 +243,27 @@ grpc::ServerUnaryReactor* QuotaService::Resize(Context* context, const v1::Resiz
   return Command(Method::kResize, context, request, response);
 }
 
+grpc::ServerUnaryReactor* QuotaService::Commit(Context* context, const v1::CommitRequest* request,
+                                               v1::CommitResponse* response) {
+  return Command(Method::kCommit, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Cancel(Context* context, const v1::CancelRequest* request,
+                                               v1::CancelResponse* response) {
+  return Command(Method::kCancel, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Renew(Context* context, const v1::RenewRequest* request,
+                                              v1::RenewResponse* response) {
+  return Command(Method::kRenew, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::RequestRelease(Context* context,
+                                                       const v1::RequestReleaseRequest* request,
+                                                       v1::RequestReleaseResponse* response) {
+  return Command(Method::kRequestRelease, context, request, response);
+}
+
 grpc::ServerUnaryReactor* QuotaService::SetLimits(Context* context,
                                                   const v1::SetLimitsRequest* request,
                                                   v1::SetLimitsResponse* response) {

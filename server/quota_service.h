@@ -59,6 +59,14 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                     v1::UnchargeResponse* response) override;
   Reactor* Resize(Context* context, const v1::ResizeRequest* request,
                   v1::ResizeResponse* response) override;
+  Reactor* Commit(Context* context, const v1::CommitRequest* request,
+                  v1::CommitResponse* response) override;
+  Reactor* Cancel(Context* context, const v1::CancelRequest* request,
+                  v1::CancelResponse* response) override;
+  Reactor* Renew(Context* context, const v1::RenewRequest* request,
+                 v1::RenewResponse* response) override;
+  Reactor* RequestRelease(Context* context, const v1::RequestReleaseRequest* request,
+                          v1::RequestReleaseResponse* response) override;
   Reactor* SetLimits(Context* context, const v1::SetLimitsRequest* request,
                      v1::SetLimitsResponse* response) override;
   Reactor* CreateCgroup(Context* context, const v1::CreateCgroupRequest* request,

@@ -50,6 +50,14 @@ absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
       return Apply(input, entry.delete_cgroup(), ledger, nullptr);
     case Entry::kWriteFile:
       return Apply(input, entry.write_file(), ledger, nullptr);
+    case Entry::kCommit:
+      return Apply(input, entry.commit(), ledger, nullptr);
+    case Entry::kCancel:
+      return Apply(input, entry.cancel(), ledger, nullptr);
+    case Entry::kRenew:
+      return Apply(input, entry.renew(), ledger, nullptr);
+    case Entry::kRequestRelease:
+      return Apply(input, entry.request_release(), ledger, nullptr);
     case Entry::kConfigure:
       Apply(input, entry.configure(), ledger);
       return absl::OkStatus();

@@ -48,6 +48,12 @@ inline int EntryField(const v1::DeleteCgroupRequest&) {
 inline int EntryField(const v1::WriteFileRequest&) {
   return store::v1::Entry::kWriteFileFieldNumber;
 }
+inline int EntryField(const v1::CommitRequest&) { return store::v1::Entry::kCommitFieldNumber; }
+inline int EntryField(const v1::CancelRequest&) { return store::v1::Entry::kCancelFieldNumber; }
+inline int EntryField(const v1::RenewRequest&) { return store::v1::Entry::kRenewFieldNumber; }
+inline int EntryField(const v1::RequestReleaseRequest&) {
+  return store::v1::Entry::kRequestReleaseFieldNumber;
+}
 inline int EntryField(const store::v1::Configure&) {
   return store::v1::Entry::kConfigureFieldNumber;
 }

@@ -40,6 +40,10 @@ enum class Method {
   kWriteFile,
   kCheck,
   kGetServerInfo,
+  kCommit,
+  kCancel,
+  kRenew,
+  kRequestRelease,
   kCount,
 };
 

@@ -3,16 +3,14 @@
 
 #include "server/validation.h"
 
-#include <cstdint>
 #include <string>
-#include <tuple>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/limit_text.h"
 #include "core/names.h"
 #include "server/errors.h"
+#include "server/field_checks.h"
 
 namespace dmem::server {
 
@@ -25,65 +23,6 @@ constexpr size_t kLabelKeyBytesMax = 63;
 constexpr size_t kLabelValueBytesMax = 255;
 constexpr size_t kTextBytesMax = 4096;
 constexpr size_t kPageTokenBytesMax = 256;
-// google.protobuf.Timestamp's own range: the years 1 to 9999.
-constexpr int64_t kTimestampSecondsMin = -62135596800;
-constexpr int64_t kTimestampSecondsMax = 253402300799;
-
-#define DMEM_RETURN_IF_ERROR(expression)                                    \
-  do {                                                                      \
-    if (absl::Status status_ = (expression); !status_.ok()) return status_; \
-  } while (false)
-
-// A path to a field that costs nothing unless it is needed: most requests are right.
-class Field {
- public:
-  explicit Field(absl::string_view name) : name_(name) {}
-  Field(absl::string_view list, size_t index, absl::string_view name)
-      : list_(list), index_(index), name_(name) {}
-  std::string Path() const {
-    if (list_.empty()) return std::string(name_);
-    if (name_.empty()) return absl::StrCat(list_, "[", index_, "]");
-    return absl::StrCat(list_, "[", index_, "].", name_);
-  }
-
- private:
-  absl::string_view list_;
-  size_t index_ = 0;
-  absl::string_view name_;
-};
-
-absl::Status CheckName(absl::Status (*rule)(absl::string_view), const Field& field,
-                       absl::string_view value) {
-  const absl::Status status = rule(value);
-  if (status.ok()) return status;
-  return InvalidName(field.Path(), value, status.message());
-}
-
-absl::Status CheckBytes(const Field& field, uint64_t bytes) {
-  if (ByteCount::FromUint64(bytes).has_value()) return absl::OkStatus();
-  return InvalidField(field.Path(), absl::StrCat(bytes), "at most 9223372036854775807 bytes");
-}
-
-absl::Status CheckLength(const Field& field, absl::string_view value, size_t max) {
-  if (value.size() <= max) return absl::OkStatus();
-  return InvalidField(field.Path(), value, absl::StrCat("at most ", max, " bytes"));
-}
-
-absl::Status CheckCount(absl::string_view field, size_t count, size_t max) {
-  if (count >= 1 && count <= max) return absl::OkStatus();
-  return InvalidField(field, absl::StrCat(count, " entries"),
-                      absl::StrCat("a list of 1 to ", max, " entries"));
-}
-
-absl::Status CheckEnum(const Field& field, int value, bool is_valid, absl::string_view type) {
-  if (is_valid) return absl::OkStatus();
-  return InvalidField(field.Path(), absl::StrCat(value), absl::StrCat("a value of ", type));
-}
-
-absl::Status CheckUnset(absl::string_view field, bool is_set) {
-  if (!is_set) return absl::OkStatus();
-  return InvalidField(field, "set", "unset: the server gives it");
-}
 
 absl::Status CheckAttribute(absl::string_view field, absl::string_view value) {
   DMEM_RETURN_IF_ERROR(CheckLength(Field(field), value, kAttributeBytesMax));
@@ -95,27 +34,11 @@ absl::Status CheckAttribute(absl::string_view field, absl::string_view value) {
   return absl::OkStatus();
 }
 
-// An all-or-nothing request is one step of the ledger and one entry of a record.
-absl::Status CheckCommandBytes(size_t bytes) {
-  if (bytes <= kCommandBytesMax) return absl::OkStatus();
-  return InvalidField("request", absl::StrCat(bytes, " bytes"),
-                      absl::StrCat("at most ", kCommandBytesMax, " bytes, being all or nothing"));
-}
-
 absl::Status CheckPage(int page_size, absl::string_view page_token) {
   if (page_size < 0 || page_size > kPageSizeMax) {
     return InvalidField("page_size", absl::StrCat(page_size), "0 to 1000");
   }
   return CheckLength(Field("page_token"), page_token, kPageTokenBytesMax);
-}
-
-absl::Status CheckTimestamp(const Field& field, const google::protobuf::Timestamp& time) {
-  if (time.seconds() >= kTimestampSecondsMin && time.seconds() <= kTimestampSecondsMax &&
-      time.nanos() >= 0 && time.nanos() <= 999999999) {
-    return absl::OkStatus();
-  }
-  return InvalidField(field.Path(), absl::StrCat(time.seconds(), " s ", time.nanos(), " ns"),
-                      "a time from year 1 to 9999 with 0 to 999999999 nanos");
 }
 
 absl::Status CheckOptionalCgroup(absl::string_view field, absl::string_view cgroup) {
@@ -150,25 +73,6 @@ absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& 
   return absl::OkStatus();
 }
 
-using Key = std::tuple<absl::string_view, absl::string_view, absl::string_view>;
-
-// Finds the same key twice. `key_of(i)` gives the key of the i-th of `count` entries of `list`.
-template <typename KeyOf>
-absl::Status CheckDistinct(absl::string_view list, size_t count, const KeyOf& key_of) {
-  if (count < 2) return absl::OkStatus();
-  absl::flat_hash_set<Key> seen;
-  seen.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    const Key key = key_of(i);
-    if (seen.insert(key).second) continue;
-    std::string shown(std::get<0>(key));
-    if (!std::get<1>(key).empty()) absl::StrAppend(&shown, " in ", std::get<1>(key));
-    if (!std::get<2>(key).empty()) absl::StrAppend(&shown, " in ", std::get<2>(key));
-    return DuplicateItem(Field(list, i, "").Path(), shown);
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status Validate(const v1::RegisterRequest& request) {
@@ -195,6 +99,7 @@ absl::Status Validate(const v1::RegisterRequest& request) {
   DMEM_RETURN_IF_ERROR(CheckUnset("region.usage_bytes", region.usage_bytes() != 0));
   DMEM_RETURN_IF_ERROR(CheckUnset("region.over_bytes", region.over_bytes() != 0));
   DMEM_RETURN_IF_ERROR(CheckUnset("region.live_items", region.live_items() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.reservations_bytes", region.reservations_bytes() != 0));
   return CheckUnset("region.grantable_is_explicit", region.grantable_is_explicit());
 }
 
@@ -230,9 +135,11 @@ absl::Status Validate(const v1::ChargeRequest& request) {
     DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("items", i, "cgroup"), item.cgroup()));
     DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("items", i, "region"), item.region()));
     DMEM_RETURN_IF_ERROR(CheckBytes(Field("items", i, "bytes"), item.bytes()));
+    if (item.reserved()) return CheckUnset(Field("items", i, "reserved").Path(), true);
   }
   DMEM_RETURN_IF_ERROR(CheckEnum(Field("mode"), request.mode(),
                                  v1::ChargeMode_IsValid(request.mode()), "ChargeMode"));
+  if (request.has_ttl()) DMEM_RETURN_IF_ERROR(CheckReservationTtl(request.ttl()));
   if (request.has_owner()) DMEM_RETURN_IF_ERROR(CheckOwner(request.owner()));
   DMEM_RETURN_IF_ERROR(CheckLabels(request.labels()));
   DMEM_RETURN_IF_ERROR(CheckDistinct("items", request.items_size(), [&request](size_t i) {

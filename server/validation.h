@@ -7,6 +7,7 @@
 #define SERVER_VALIDATION_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "dmem/v1/quota_service.pb.h"
@@ -19,6 +20,8 @@ inline constexpr size_t kItemsMax = 1000;
 inline constexpr size_t kCommandBytesMax = 512 << 10;  // Of an all-or-nothing request.
 inline constexpr size_t kBatchMax = 10000;
 inline constexpr int kPageSizeMax = 1000;
+inline constexpr int64_t kReservationSecondsMin = 1;
+inline constexpr int64_t kReservationSecondsMax = 24 * 60 * 60;
 
 // Each returns OK or INVALID_ARGUMENT (for files NOT_FOUND too), whose facts name the field, its
 // value and the bound. What passes is safe to convert: every number, name and enumerator in range.
@@ -33,6 +36,10 @@ absl::Status Validate(const v1::BatchChargeRequest& request);
 absl::Status Validate(const v1::UnchargeRequest& request);
 absl::Status Validate(const v1::ResizeRequest& request);
 absl::Status Validate(const v1::SetLimitsRequest& request);
+absl::Status Validate(const v1::CommitRequest& request);
+absl::Status Validate(const v1::CancelRequest& request);
+absl::Status Validate(const v1::RenewRequest& request);
+absl::Status Validate(const v1::RequestReleaseRequest& request);
 absl::Status Validate(const v1::CreateCgroupRequest& request);
 absl::Status Validate(const v1::DeleteCgroupRequest& request);
 absl::Status Validate(const v1::EvictValuableRequest& request);
@@ -46,6 +53,9 @@ absl::Status Validate(const v1::ReadFileRequest& request);
 absl::Status Validate(const v1::WriteFileRequest& request);
 absl::Status Validate(const v1::CheckRequest& request);
 absl::Status Validate(const v1::GetServerInfoRequest& request);
+
+// The ttl of a reservation, as a field of that name.
+absl::Status CheckReservationTtl(const google::protobuf::Duration& ttl);
 
 }  // namespace dmem::server
 
