@@ -200,11 +200,12 @@ absl::StatusOr<CommitReservationResult> Ledger::CommitReservation(
   }
   result.would_refuse = walk.DescribeObserved(walk_items);
   CountObserved(walk, result.would_refuse);
-  for (const Placement& placement : placements) {
+  for (const Placement& placement : placements)
     result.placed = result.placed.PlusSaturating(placement.bytes);
-    if (!placement.walk.starts.empty()) continue;
-    result.given_back = result.given_back.PlusSaturating(
-        state_.items[placement.item].bytes.MinusOrZero(placement.bytes));
+  for (const auto& [item, bytes] : asked) {
+    if (state_.regions[state_.pools[state_.items[item].pool].region].is_group) continue;
+    result.given_back =
+        result.given_back.PlusSaturating(state_.items[item].bytes.MinusOrZero(bytes));
   }
   lifecycle.commits.push_back(mark);
   editor().SetLifecycle(*charge, EncodeChargeLifecycle(lifecycle));

@@ -197,6 +197,15 @@ TEST_F(LedgerReservationsTest, RegionItemCommittedWithFewerBytesGivesTheRestBack
   EXPECT_EQ(Usage("/", "g"), 12u);
 }
 
+TEST_F(LedgerReservationsTest, RegionItemNamedInTwoWaysIsCommittedOnce) {
+  ASSERT_TRUE(Reserve("c", {{"/a", "n1/gpu0", B(30), absl::nullopt}}).ok());
+  const auto result = Commit("c", "1", {On("n1/gpu0", 12), On("n1/gpu0", 4, "n1/gpu0")});
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->placed, B(16));
+  EXPECT_EQ(result->given_back, B(14));
+  EXPECT_THAT(Items("c"), ElementsAre("/a n1/gpu0 16"));
+}
+
 TEST_F(LedgerReservationsTest, PlacementsMergeIntoTheHeldItemOfTheSameCgroupAndRegion) {
   ASSERT_TRUE(Reserve("c", {{"/a", "n1/gpu0", B(30), absl::nullopt},
                             {"/a", "m", B(20), absl::nullopt},

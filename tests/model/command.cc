@@ -22,13 +22,19 @@ std::string Optional(const char* name, const absl::optional<T>& value) {
 
 std::string ItemText(const Item& item) {
   return absl::StrCat(item.cgroup, ":", item.region, ":", item.bytes,
-                      Optional("incarnation", item.incarnation));
+                      Optional("incarnation", item.incarnation),
+                      item.is_reserved ? " reserved" : "");
 }
 
 std::string ItemsText(const std::vector<Item>& items) {
   return absl::StrJoin(items, ", ", [](std::string* out, const Item& item) {
     absl::StrAppend(out, ItemText(item));
   });
+}
+
+std::string PlacementText(const Placement& placement) {
+  return absl::StrCat(placement.cgroup, ":", placement.reserved_in, ">", placement.region, ":",
+                      placement.bytes, Optional("incarnation", placement.incarnation));
 }
 
 const char* ModeText(ChargeMode mode) {
@@ -71,7 +77,7 @@ std::string Body(const Command& c) {
     case Kind::kCharge:
       return absl::StrCat("Charge ", c.charge_id, " created_at=", c.created_at_us, " ",
                           ModeText(c.mode), Optional("priority", c.priority),
-                          " preemptible=", c.preemptible, " owner=", c.owner,
+                          " preemptible=", c.preemptible, " owner=", c.owner, " ttl=", c.ttl_us,
                           " items: ", ItemsText(c.items));
     case Kind::kUncharge:
       return absl::StrCat("Uncharge ", absl::StrJoin(c.charge_ids, ", "));
@@ -90,6 +96,19 @@ std::string Body(const Command& c) {
       return absl::StrCat("CreateCgroup ", c.name, Optional("priority", c.priority));
     case Kind::kDeleteCgroup:
       return absl::StrCat("DeleteCgroup ", c.name);
+    case Kind::kCommit:
+      return absl::StrCat(
+          "Commit ", c.charge_id, " id=", c.commit_id, " placements: ",
+          absl::StrJoin(c.placements, ", ", [](std::string* out, const Placement& placement) {
+            absl::StrAppend(out, PlacementText(placement));
+          }));
+    case Kind::kCancel:
+      return absl::StrCat("Cancel ", c.charge_id);
+    case Kind::kRenew:
+      return absl::StrCat("Renew ", c.charge_id, " ttl=", c.ttl_us);
+    case Kind::kRequestRelease:
+      return absl::StrCat("RequestRelease ", absl::StrJoin(c.charge_ids, ", "), " by ", c.owner,
+                          ": ", c.reason);
     case Kind::kConfigure:
       break;
   }
@@ -103,7 +122,7 @@ std::string Body(const Command& c) {
 auto Tie(const RegionRow& r) {
   return std::tie(r.id, r.name, r.parent, r.node, r.is_group, r.is_gone, r.is_cordoned,
                   r.grantable_is_explicit, r.capacity, r.reserved, r.grantable, r.incarnation,
-                  r.usage, r.over, r.live_items, r.member_regions, r.member_groups);
+                  r.usage, r.over, r.live_items, r.member_regions, r.member_groups, r.reservations);
 }
 auto Tie(const CgroupRow& r) {
   return std::tie(r.id, r.parent, r.name, r.path, r.is_implicit, r.is_dying, r.has_priority,
@@ -113,7 +132,9 @@ auto Tie(const PoolRow& r) {
   return std::tie(r.cgroup, r.region, r.usage, r.own, r.peak, r.min, r.low, r.max, r.is_observed,
                   r.etag, r.over, r.refusals, r.would_refuse, r.byte_seconds);
 }
-auto Tie(const Item& r) { return std::tie(r.cgroup, r.region, r.bytes, r.incarnation); }
+auto Tie(const Item& r) {
+  return std::tie(r.cgroup, r.region, r.bytes, r.incarnation, r.is_reserved);
+}
 
 bool Same(const RegionRow& a, const RegionRow& b) { return Tie(a) == Tie(b); }
 bool Same(const CgroupRow& a, const CgroupRow& b) { return Tie(a) == Tie(b); }
@@ -121,7 +142,8 @@ bool Same(const PoolRow& a, const PoolRow& b) { return Tie(a) == Tie(b); }
 bool Same(const ChargeRow& a, const ChargeRow& b) {
   const auto tie = [](const ChargeRow& r) {
     return std::tie(r.id, r.is_partial, r.has_priority, r.is_preemptible, r.priority,
-                    r.created_at_us, r.granted_at_us, r.granted_sequence, r.owner);
+                    r.created_at_us, r.granted_at_us, r.granted_sequence, r.owner, r.is_reserved,
+                    r.expires_at_us, r.is_releasing, r.release);
   };
   return tie(a) == tie(b) &&
          std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(),
@@ -199,7 +221,7 @@ std::string RegionRow::ToString() const {
       " gone=", is_gone, " cordoned=", is_cordoned, " explicit=", grantable_is_explicit,
       " capacity=", capacity, " reserved=", reserved, " grantable=", grantable,
       " incarnation=", incarnation, " usage=", usage, " over=", over, " items=", live_items,
-      " regions=", member_regions, " groups=", member_groups);
+      " regions=", member_regions, " groups=", member_groups, " reservations=", reservations);
 }
 
 std::string CgroupRow::ToString() const {
@@ -220,7 +242,9 @@ std::string ChargeRow::ToString() const {
   return absl::StrCat(
       "charge ", id, " partial=", is_partial, " priority=", priority, " explicit=", has_priority,
       " preemptible=", is_preemptible, " created=", created_at_us, " granted=", granted_at_us,
-      " sequence=", granted_sequence, " owner=", owner, " items: ", ItemsText(items));
+      " sequence=", granted_sequence, " owner=", owner,
+      is_reserved ? absl::StrCat(" reserved until ", expires_at_us) : "",
+      is_releasing ? absl::StrCat(" releasing since ", release) : "", " items: ", ItemsText(items));
 }
 
 std::string Difference(const View& expected, const View& got, bool with_time) {

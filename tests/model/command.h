@@ -33,12 +33,23 @@ enum class Kind {
   kCreateCgroup,
   kDeleteCgroup,
   kConfigure,
+  kCommit,
+  kCancel,
+  kRenew,
+  kRequestRelease,
 };
 
 enum class ChargeMode { kStrict, kCheckOnly, kForce };
 
 struct Item {
   std::string cgroup, region;
+  uint64_t bytes = 0;
+  absl::optional<uint64_t> incarnation;
+  bool is_reserved = false;  // In views.
+};
+
+struct Placement {
+  std::string cgroup, reserved_in, region;
   uint64_t bytes = 0;
   absl::optional<uint64_t> incarnation;
 };
@@ -85,6 +96,9 @@ struct Command {
   bool preemptible = false;
   std::vector<Item> items;
   std::vector<std::string> charge_ids;
+  int64_t ttl_us = 0;  // Of a reservation.
+  std::string commit_id, reason;
+  std::vector<Placement> placements;
   std::vector<NewSize> sizes;
   // Limits.
   std::vector<LimitChange> limits;
@@ -117,6 +131,7 @@ struct RegionRow {
   uint64_t capacity = 0, grantable = 0;
   uint64_t reserved = 0, incarnation = 0, usage = 0, over = 0, live_items = 0;
   uint64_t member_regions = 0, member_groups = 0;  // Of a group: at any depth.
+  uint64_t reservations = 0;
   std::string ToString() const;
 };
 
@@ -152,6 +167,9 @@ struct ChargeRow {
   int64_t created_at_us = 0, granted_at_us = 0;
   uint64_t granted_sequence = 0;
   std::string owner;
+  bool is_reserved = false, is_releasing = false;
+  int64_t expires_at_us = 0;
+  std::string release;  // When, by whom and why it was asked for.
   std::string ToString() const;
 };
 

@@ -224,6 +224,9 @@ std::string Episode::CheckIds(const Command& command) {
     int64_t& covered_us = covered_until_us_[id];
     covered_us = std::max({covered_us, created_at_us, command.time_us});
   }
+  if (command.kind == Kind::kCancel && absl::StartsWith(answer_, "OK NEVER_SEEN")) {
+    covered_until_us_[command.charge_id] = command.time_us + kSkewUs;
+  }
   if (command.kind == Kind::kUncharge) {
     const std::vector<std::string> words =
         absl::StrSplit(answer_, absl::ByAnyChar(" ,"), absl::SkipEmpty());

@@ -84,16 +84,20 @@ Command Generator::Next(const View& view) {
   if (steps_ < 12 && Chance(70)) {
     command = Chance(50) ? Register(view) : RegisterGroup();
   } else if (dice < 300) {
-    command = Charge(view);
+    command = Charge(view, /*reserve=*/false);
   } else if (dice < 360) {
     command = ChargeAgain();
   } else if (dice < 480) {
     command = Uncharge(view);
-  } else if (dice < 600) {
+  } else if (dice < 560) {
     command = Resize(view);
-  } else if (dice < 770) {
+  } else if (dice < 650) {
+    command = Commit(view);
+  } else if (dice < 690) {
+    command = Reservation(view);
+  } else if (dice < 790) {
     command = SetLimits(view);
-  } else if (dice < 820) {
+  } else if (dice < 830) {
     command = CreateCgroup();
   } else if (dice < 890) {
     command = DeleteCgroup(view);
@@ -148,7 +152,7 @@ Command Generator::RegisterGroup() {
   return c;
 }
 
-Command Generator::Charge(const View& view) {
+Command Generator::Charge(const View& view, bool reserve) {
   Command c;
   c.kind = Kind::kCharge;
   c.charge_id = ChargeId();
@@ -159,11 +163,12 @@ Command Generator::Charge(const View& view) {
   if (Chance(30)) c.priority = static_cast<int32_t>(Between(0, 6)) - 3;
   c.preemptible = Chance(20);
   if (Chance(30)) c.owner = Chance(50) ? "one" : "two";
+  if (reserve || Chance(35)) c.ttl_us = static_cast<int64_t>(Between(1, 90)) * kSecondUs;
   const uint64_t items = Chance(60) ? 1 : Between(2, 8);
   for (uint64_t i = 0; i < items; ++i) {
     Item item;
     item.cgroup = Chance(3) ? "/" : Cgroup(view);
-    item.region = Chance(98) ? Region(view) : Group();
+    item.region = Chance(c.ttl_us > 0 ? 45 : 98) ? Region(view) : Group();
     item.bytes = Bytes();
     if (Chance(8)) item.incarnation = Between(0, 3);
     const bool is_twice = std::any_of(c.items.begin(), c.items.end(), [&](const Item& other) {
@@ -229,6 +234,92 @@ Command Generator::Resize(const View& view) {
              other.region == size.region;
     });
     if (!is_twice) c.sizes.push_back(size);
+  }
+  return c;
+}
+
+namespace {
+
+// The region of that name, or those below the group.
+std::vector<std::string> MembersOf(const View& view, const std::string& name) {
+  std::vector<std::string> members;
+  for (const RegionRow& region : view.regions) {
+    if (region.is_group) continue;
+    std::string at = region.name, parent = region.parent;
+    while (at != name && !parent.empty()) {
+      at = parent;
+      for (const RegionRow& row : view.regions) {
+        if (row.name == at) parent = row.parent;
+      }
+    }
+    if (at == name) members.push_back(region.name);
+  }
+  return members;
+}
+
+}  // namespace
+
+Command Generator::Commit(const View& view) {
+  Command c;
+  if (!commits_.empty() && Chance(12)) {
+    c = OneOf(commits_);
+    if (!c.placements.empty() && Chance(15)) ++c.placements[0].bytes;
+    return c;
+  }
+  c.kind = Kind::kCommit;
+  c.charge_id = ChargeId();
+  c.commit_id = absl::StrCat("m", Between(1, 6));
+  std::vector<ChargeRow> reserved;
+  for (const ChargeRow& row : view.charges) {
+    if (row.is_reserved || Chance(5)) reserved.push_back(row);
+  }
+  if (reserved.empty() && Chance(85)) return Charge(view, /*reserve=*/true);
+  if (reserved.empty()) return c;
+  const ChargeRow& charge = OneOf(reserved);
+  if (Chance(97)) c.charge_id = charge.id;
+  if (Chance(25)) return c;
+  const uint64_t count = Chance(60) ? 1 : Between(2, 4);
+  for (uint64_t i = 0; i < count; ++i) {
+    const Item& item = OneOf(charge.items);
+    Placement placement;
+    placement.cgroup = Chance(96) ? item.cgroup : Cgroup(view);
+    placement.region = Chance(90) ? Region(view) : Group();
+    const std::vector<std::string> members = MembersOf(view, item.region);
+    if (!members.empty() && Chance(85)) placement.region = OneOf(members);
+    if (Chance(70)) placement.reserved_in = Chance(96) ? item.region : Group();
+    placement.bytes = Chance(80) ? Between(item.bytes / 2, item.bytes) : Bytes();
+    if (Chance(8)) placement.incarnation = Between(0, 3);
+    const bool is_twice =
+        std::any_of(c.placements.begin(), c.placements.end(), [&](const Placement& other) {
+          return other.cgroup == placement.cgroup && other.reserved_in == placement.reserved_in &&
+                 other.region == placement.region;
+        });
+    if (!is_twice) c.placements.push_back(placement);
+  }
+  commits_.push_back(c);
+  if (commits_.size() > 5) commits_.erase(commits_.begin());
+  return c;
+}
+
+Command Generator::Reservation(const View& view) {
+  Command c;
+  c.charge_id = ChargeId();
+  if (!view.charges.empty() && Chance(92)) c.charge_id = OneOf(view.charges).id;
+  const uint64_t dice = Between(0, 99);
+  if (dice < 35) {
+    c.kind = Kind::kCancel;
+  } else if (dice < 60) {
+    c.kind = Kind::kRenew;
+    c.ttl_us = static_cast<int64_t>(Between(1, 90)) * kSecondUs;
+  } else {
+    c.kind = Kind::kRequestRelease;
+    c.charge_ids.push_back(c.charge_id);
+    if (Chance(20)) {
+      const std::string other = ChargeId();
+      if (other != c.charge_id) c.charge_ids.push_back(other);
+    }
+    c.owner = Chance(50) ? "kubelet" : "admin";
+    c.reason = "done";
   }
   return c;
 }

@@ -48,10 +48,12 @@ class Generator {
 
   Command Register(const View& view);
   Command RegisterGroup();
-  Command Charge(const View& view);
+  Command Charge(const View& view, bool reserve);
   Command ChargeAgain();
   Command Uncharge(const View& view);
   Command Resize(const View& view);
+  Command Commit(const View& view);
+  Command Reservation(const View& view);
   Command SetLimits(const View& view);
   Command CreateCgroup();
   Command DeleteCgroup(const View& view);
@@ -63,7 +65,8 @@ class Generator {
   bool is_huge_;               // Amounts near 2^63 too.
   bool is_bounded_;            // Small bounds on the numbers of objects.
   uint64_t regions_, groups_;  // How many names of each.
-  std::vector<Command> sent_;  // The last charges.
+  std::vector<Command> sent_;     // The last charges.
+  std::vector<Command> commits_;  // The last commits.
 };
 
 }  // namespace model

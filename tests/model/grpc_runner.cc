@@ -140,6 +140,13 @@ std::string GrpcRunner::Apply(const Command& c) {
     case Kind::kCreateCgroup:
     case Kind::kDeleteCgroup:
       return Cgroup(c);
+    case Kind::kCommit:
+      return Commit(c);
+    case Kind::kCancel:
+    case Kind::kRenew:
+      return Reservation(c);
+    case Kind::kRequestRelease:
+      return RequestRelease(c);
     case Kind::kConfigure:
       break;
   }
@@ -208,6 +215,7 @@ std::string GrpcRunner::Charge(const Command& c) {
   request.mutable_owner()->set_name(c.owner);
   if (c.priority.has_value()) request.set_priority(*c.priority);
   request.set_preemptible(c.preemptible);
+  if (c.ttl_us > 0) *request.mutable_ttl() = TimeUtil::MicrosecondsToDuration(c.ttl_us);
   if (c.charge_id.size() % 2 == 0) {
     v1::BatchChargeRequest batch;
     *batch.add_charges() = request;
@@ -223,6 +231,59 @@ std::string GrpcRunner::Charge(const Command& c) {
     if (response.replayed()) return std::string("OK replayed");
     return absl::StrCat("OK", WouldRefuseText(response.would_refuse()));
   });
+}
+
+std::string GrpcRunner::Commit(const Command& c) {
+  v1::CommitRequest request;
+  request.set_charge_id(c.charge_id);
+  request.set_commit_id(c.commit_id);
+  for (const Placement& placement : c.placements) {
+    v1::Placement& out = *request.add_placements();
+    out.set_cgroup(placement.cgroup);
+    out.set_reserved_in(placement.reserved_in);
+    out.set_region(placement.region);
+    out.set_bytes(placement.bytes);
+    if (placement.incarnation.has_value()) out.set_region_incarnation(*placement.incarnation);
+  }
+  return Call(stub_, &Stub::Commit, request, [](const v1::CommitResponse& response) {
+    if (response.replayed()) return std::string("OK replayed");
+    return absl::StrCat("OK placed=", response.placed_bytes(),
+                        " given_back=", response.given_back_bytes(),
+                        WouldRefuseText(response.would_refuse()));
+  });
+}
+
+std::string GrpcRunner::Reservation(const Command& c) {
+  if (c.kind == Kind::kRenew) {
+    v1::RenewRequest request;
+    request.set_charge_id(c.charge_id);
+    *request.mutable_ttl() = TimeUtil::MicrosecondsToDuration(c.ttl_us);
+    return Call(stub_, &Stub::Renew, request, [](const v1::RenewResponse&) { return "OK"; });
+  }
+  v1::CancelRequest request;
+  request.set_charge_id(c.charge_id);
+  return Call(stub_, &Stub::Cancel, request, [](const v1::CancelResponse& response) {
+    // Without "CANCEL_OUTCOME_".
+    return absl::StrCat("OK ", v1::CancelOutcome_Name(response.outcome()).substr(15), " ",
+                        response.cancelled_bytes(),
+                        " freed: ", absl::StrJoin(response.freed_cgroups(), ", "));
+  });
+}
+
+std::string GrpcRunner::RequestRelease(const Command& c) {
+  v1::RequestReleaseRequest request;
+  for (const std::string& id : c.charge_ids) request.add_charge_ids(id);
+  request.set_requested_by(c.owner);
+  request.set_reason(c.reason);
+  return Call(stub_, &Stub::RequestRelease, request,
+              [](const v1::RequestReleaseResponse& response) {
+                std::vector<std::string> outcomes;
+                for (const v1::RequestReleaseResult& result : response.results()) {
+                  // Without "RELEASE_OUTCOME_".
+                  outcomes.push_back(v1::ReleaseOutcome_Name(result.outcome()).substr(16));
+                }
+                return absl::StrCat("OK ", absl::StrJoin(outcomes, ", "));
+              });
 }
 
 std::string GrpcRunner::Uncharge(const Command& c) {
@@ -324,6 +385,7 @@ RegionRow RowOf(const v1::Region& region) {
   row.usage = region.usage_bytes();
   row.over = region.over_bytes();
   row.live_items = region.live_items();
+  row.reservations = region.reservations_bytes();
   return row;
 }
 
@@ -338,6 +400,7 @@ RegionRow RowOf(const v1::RegionGroup& group) {
   row.usage = group.usage_bytes();
   row.member_regions = group.member_regions();
   row.member_groups = group.member_groups();
+  row.reservations = group.reservations_bytes();
   return row;
 }
 
@@ -378,7 +441,8 @@ ChargeRow RowOf(const v1::Charge& charge) {
   ChargeRow row;
   row.id = charge.charge_id();
   for (const v1::ChargeItem& item : charge.items()) {
-    row.items.push_back({item.cgroup(), item.region(), item.bytes(), absl::nullopt});
+    row.items.push_back(
+        {item.cgroup(), item.region(), item.bytes(), absl::nullopt, item.reserved()});
   }
   row.is_partial = charge.state() == v1::CHARGE_STATE_PARTIAL;
   row.has_priority = charge.priority_is_explicit();
@@ -387,6 +451,11 @@ ChargeRow RowOf(const v1::Charge& charge) {
   row.created_at_us = TimeUtil::TimestampToMicroseconds(charge.created_at());
   row.granted_sequence = charge.granted_sequence();
   row.owner = charge.owner().name();
+  row.is_reserved = charge.state() == v1::CHARGE_STATE_RESERVED;
+  if (charge.has_expires_at())
+    row.expires_at_us = TimeUtil::TimestampToMicroseconds(charge.expires_at());
+  row.is_releasing = charge.state() == v1::CHARGE_STATE_RELEASING;
+  row.release = charge.release().requested_by();
   return row;
 }
 
@@ -435,7 +504,12 @@ void Hide(View* view) {
     if (row.is_group) row.live_items = 0;
   }
   for (CgroupRow& row : view->cgroups) row.parent = row.live_children = 0;
-  for (ChargeRow& row : view->charges) row.granted_at_us = 0;
+  for (ChargeRow& row : view->charges) {
+    row.granted_at_us = row.expires_at_us = 0;
+    // One state is shown; the times are the server's.
+    if (row.is_reserved || row.is_releasing) row.is_partial = false;
+    row.release.clear();
+  }
   for (PoolRow& row : view->pools) row.byte_seconds = "0";
   view->pools.erase(std::remove_if(view->pools.begin(), view->pools.end(),
                                    [](const PoolRow& row) { return row.is_default(); }),

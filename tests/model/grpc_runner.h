@@ -30,6 +30,9 @@ class GrpcRunner {
   std::string Register(const Command& c);
   std::string Unregister(const Command& c);
   std::string Charge(const Command& c);
+  std::string Commit(const Command& c);
+  std::string Reservation(const Command& c);
+  std::string RequestRelease(const Command& c);
   std::string Uncharge(const Command& c);
   std::string Resize(const Command& c);
   std::string SetLimits(const Command& c);

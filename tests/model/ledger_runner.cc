@@ -127,6 +127,32 @@ std::string LedgerRunner::Apply(const Command& c) {
       return result.ok() ? absl::StrCat("OK id=", result->id, result->dying ? " DYING" : " FREED")
                          : ErrorText(result.status());
     }
+    case Kind::kCommit:
+      return Commit(c);
+    case Kind::kCancel: {
+      const auto result = ledger_->CancelReservation({time, c.charge_id});
+      if (!result.ok()) return ErrorText(result.status());
+      static constexpr const char* kNames[] = {"CANCELLED", "NOTHING_RESERVED", "ALREADY",
+                                               "NEVER_SEEN"};
+      return absl::StrCat("OK ", kNames[static_cast<int>(result->outcome)], " ",
+                          result->cancelled.value(),
+                          " freed: ", absl::StrJoin(result->freed_cgroups, ", "));
+    }
+    case Kind::kRenew: {
+      const auto result =
+          ledger_->RenewReservation({time, c.charge_id, absl::Microseconds(c.ttl_us)});
+      return result.ok() ? "OK" : ErrorText(result.status());
+    }
+    case Kind::kRequestRelease: {
+      const std::vector<absl::string_view> ids(c.charge_ids.begin(), c.charge_ids.end());
+      const auto result = ledger_->RequestRelease({time, ids, c.owner, c.reason});
+      if (!result.ok()) return ErrorText(result.status());
+      static constexpr const char* kNames[] = {"REQUESTED", "REQUESTED_BEFORE", "RELEASED"};
+      return absl::StrCat("OK ", absl::StrJoin(result->outcomes, ", ",
+                                               [](std::string* out, ReleaseOutcome outcome) {
+                                                 out->append(kNames[static_cast<int>(outcome)]);
+                                               }));
+    }
     case Kind::kConfigure:
       break;
   }
@@ -175,10 +201,26 @@ std::string LedgerRunner::Charge(const Command& c) {
   command.owner_name = c.owner;
   command.priority = c.priority;
   command.preemptible = c.preemptible;
+  command.ttl = absl::Microseconds(c.ttl_us);
   const auto result = ledger_->Charge(command);
   if (!result.ok()) return ErrorText(result.status());
   if (result->replayed) return "OK replayed";
   return absl::StrCat("OK", WouldRefuseText(result->would_refuse));
+}
+
+std::string LedgerRunner::Commit(const Command& c) {
+  std::vector<PlacementSpec> placements;
+  for (const Placement& placement : c.placements) {
+    placements.push_back({placement.cgroup, placement.reserved_in, placement.region,
+                          ByteCount(placement.bytes), placement.incarnation});
+  }
+  const auto result = ledger_->CommitReservation(
+      {absl::FromUnixMicros(c.time_us), c.charge_id, c.commit_id, placements});
+  if (!result.ok()) return ErrorText(result.status());
+  if (result->replayed) return "OK replayed";
+  return absl::StrCat("OK placed=", result->placed.value(),
+                      " given_back=", result->given_back.value(),
+                      WouldRefuseText(result->would_refuse));
 }
 
 std::string LedgerRunner::Uncharge(const Command& c) {
@@ -254,6 +296,7 @@ RegionRow LookAtRegion(const State& state, Index i) {
     row.usage = group.usage.value();
     row.member_regions = group.member_regions;
     row.member_groups = group.member_groups;
+    row.reservations = group.reservations.value();
     return row;
   }
   const RegionView region = ViewRegion(state, i);
@@ -269,6 +312,7 @@ RegionRow LookAtRegion(const State& state, Index i) {
   row.incarnation = region.incarnation;
   row.usage = region.usage.value();
   row.over = region.over.value();
+  row.reservations = region.reservations.value();
   return row;
 }
 
@@ -319,6 +363,7 @@ ChargeRow LookAtCharge(const State& state, Index i) {
     item.cgroup = view.cgroup;
     item.region = view.region;
     item.bytes = view.bytes.value();
+    item.is_reserved = view.is_reserved;
     row.items.push_back(std::move(item));
   }
   row.is_partial = charge.is_partial;
@@ -329,6 +374,13 @@ ChargeRow LookAtCharge(const State& state, Index i) {
   row.granted_at_us = charge.granted_at_us;
   row.granted_sequence = charge.granted_sequence;
   row.owner = charge.owner_name;
+  row.is_reserved = charge.is_reserved;
+  row.expires_at_us = charge.expires_at_us;
+  row.is_releasing = charge.is_releasing;
+  if (charge.is_releasing) {
+    row.release = absl::StrCat(charge.release_requested_at_us, " by ", charge.release_requested_by,
+                               ": ", charge.release_reason);
+  }
   return row;
 }
 

@@ -31,6 +31,7 @@ class LedgerRunner {
   std::string Register(const Command& c);
   std::string Unregister(const Command& c);
   std::string Charge(const Command& c);
+  std::string Commit(const Command& c);
   std::string Uncharge(const Command& c);
   std::string Resize(const Command& c);
   std::string SetLimits(const Command& c);

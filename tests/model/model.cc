@@ -29,7 +29,7 @@ std::string Model::Apply(const Command& command) {
 
   const State before = s_;
   refused_by_.reset();
-  has_spent_ = false;
+  is_changed_ = false;
   std::string answer = Dispatch(command);
   if (!absl::StartsWith(answer, "OK")) {
     s_ = before;
@@ -46,7 +46,7 @@ std::string Model::Apply(const Command& command) {
   MakePools();
   View after = Look();
   const bool is_configured = command.kind == Kind::kConfigure && answer == "OK changed";
-  if (is_configured || has_spent_ || !Difference(view_, after, /*with_time=*/false).empty()) {
+  if (is_configured || is_changed_ || !Difference(view_, after, /*with_time=*/false).empty()) {
     ++s_.sequence;
     DropSpent(command.time_us);
     after = Look();
@@ -79,6 +79,14 @@ std::string Model::Dispatch(const Command& c) {
       return CreateCgroup(c);
     case Kind::kDeleteCgroup:
       return DeleteCgroup(c);
+    case Kind::kCommit:
+      return Commit(c);
+    case Kind::kCancel:
+      return Cancel(c);
+    case Kind::kRenew:
+      return Renew(c);
+    case Kind::kRequestRelease:
+      return RequestRelease(c);
     case Kind::kConfigure:
       break;
   }
@@ -188,6 +196,15 @@ std::vector<Model::Key> Model::Counters(uint64_t cgroup, uint64_t region) const 
   std::vector<Key> counters;
   for (const uint64_t r : RegionChain(region)) {
     for (const uint64_t c : CgroupChain(cgroup)) counters.emplace_back(c, r);
+  }
+  return counters;
+}
+
+std::vector<Model::Key> Model::CountersOf(const Ask& ask) const {
+  std::vector<Key> counters;
+  for (const Key& counter : Counters(ask.cgroup, ask.region)) {
+    if (counter.second == ask.below) break;
+    counters.push_back(counter);
   }
   return counters;
 }

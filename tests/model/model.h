@@ -6,6 +6,7 @@
 #ifndef TESTS_MODEL_MODEL_H_
 #define TESTS_MODEL_MODEL_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -73,6 +74,7 @@ class Model {
   };
   struct ChargedItem {
     uint64_t cgroup = 0, region = 0, bytes = 0;
+    bool is_reserved = false;
   };
   struct LiveCharge {
     std::string request;  // As first sent.
@@ -82,6 +84,13 @@ class Model {
     int64_t created_at_us = 0, granted_at_us = 0;
     uint64_t granted_sequence = 0;
     std::string owner;
+    int64_t expires_at_us = 0;                   // Counts while an item is reserved.
+    std::map<std::string, std::string> commits;  // Placements by id.
+    std::string release;                         // Empty: not asked for.
+    bool is_reserved() const {
+      return std::any_of(items.begin(), items.end(),
+                         [](const ChargedItem& item) { return item.is_reserved; });
+    }
   };
   struct Spent {
     std::string id;
@@ -111,6 +120,7 @@ class Model {
     size_t index = 0;
     uint64_t cgroup = 0, region = 0, bytes = 0;
     std::string cgroup_name, region_name;  // As given.
+    uint64_t below = 0;  // Only the levels below this group: the others count it already.
   };
 
   // ---- model_objects.cc ----
@@ -134,7 +144,7 @@ class Model {
   std::string Uncharge(const Command& c);
   std::string Resize(const Command& c);
   // The error of a charge item, or "".
-  std::string CheckItem(const Item& item) const;
+  std::string CheckItem(const Item& item, bool is_reservation) const;
   // Why the asks are refused, or "": then the texts of those under OBSERVE are in *would_refuse.
   // `shrunk` is the usage with which the walk begins.
   std::string Walk(const std::vector<Ask>& asks, const Usage& shrunk, ChargeMode mode,
@@ -147,6 +157,22 @@ class Model {
   void Spend(const std::string& id, absl::optional<int64_t> created_at_us, int64_t time_us);
   void DropOldestSpent();
   void DropSpent(int64_t time_us);
+
+  // ---- model_reservations.cc ----
+  std::string Commit(const Command& c);
+  std::string Cancel(const Command& c);
+  std::string Renew(const Command& c);
+  std::string RequestRelease(const Command& c);
+  // Of a live charge, or "".
+  std::string CheckLive(const std::string& charge_id) const;
+  // The error of placing, or "" and in *item which of the charge's it is of.
+  std::string CheckPlacement(const LiveCharge& charge, const Placement& placement,
+                             size_t* item) const;
+  std::string WalkCommit(const Command& c, const LiveCharge& charge,
+                         const std::vector<size_t>& from, std::string* would_refuse);
+  void Hold(LiveCharge* charge, size_t from, uint64_t region, uint64_t bytes);
+  // Gives back what is reserved; returns how much.
+  Amount GiveBack(const std::string& charge_id, int64_t time_us);
 
   // ---- model.cc ----
   std::string Dispatch(const Command& c);
@@ -167,6 +193,7 @@ class Model {
   std::string CgroupName(uint64_t id) const;
   std::vector<uint64_t> CgroupChain(uint64_t cgroup) const;           // Itself, then up to "/".
   std::vector<Key> Counters(uint64_t cgroup, uint64_t region) const;  // In order of the walk.
+  std::vector<Key> CountersOf(const Ask& ask) const;                  // Those that are asked.
   Usage UsageNow() const;
   // Removes the cgroups and regions that nothing keeps; returns the ids of dying ones, ascending.
   std::vector<uint64_t> Collect();
@@ -185,7 +212,7 @@ class Model {
   Usage usage_;  // As of the last command.
   int64_t time_us_ = 0;
   absl::optional<Key> refused_by_;  // The counter that refused the present command.
-  bool has_spent_ = false;          // By the present command; always a change.
+  bool is_changed_ = false;         // By the present command, whether or not it shows.
   View view_;
 };
 

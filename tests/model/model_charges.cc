@@ -22,10 +22,10 @@ uint64_t Shown(unsigned __int128 amount) {
 
 }  // namespace
 
-std::string Model::CheckItem(const Item& item) const {
+std::string Model::CheckItem(const Item& item, bool is_reservation) const {
   const Region* region = FindRegion(item.region);
   if (region == nullptr) return "NOT_FOUND REGION_NOT_FOUND";
-  if (region->is_group) return "FAILED_PRECONDITION WRONG_KIND";
+  if (region->is_group && !is_reservation) return "FAILED_PRECONDITION WRONG_KIND";
   if (region->is_gone) return "FAILED_PRECONDITION REGION_GONE";
   if (item.incarnation.has_value() && *item.incarnation != region->incarnation) {
     return "ABORTED INCARNATION_MISMATCH";
@@ -53,7 +53,7 @@ std::string Model::Charge(const Command& c) {
     return "FAILED_PRECONDITION ID_TOO_OLD";
   }
   for (const Item& item : c.items) {
-    const std::string error = CheckItem(item);
+    const std::string error = CheckItem(item, c.ttl_us > 0);
     if (!error.empty()) return error;
   }
   // What two items would share is counted for each.
@@ -91,7 +91,10 @@ std::string Model::Charge(const Command& c) {
   }
   LiveCharge charge;
   charge.request = request.ToString();
-  for (const Ask& ask : asks) charge.items.push_back({ask.cgroup, ask.region, ask.bytes});
+  for (const Ask& ask : asks) {
+    charge.items.push_back({ask.cgroup, ask.region, ask.bytes, c.ttl_us > 0});
+  }
+  charge.expires_at_us = c.time_us + c.ttl_us;
   charge.is_preemptible = c.preemptible;
   charge.priority = c.priority;
   charge.created_at_us = c.created_at_us;
@@ -123,14 +126,14 @@ Refusal Model::Explain(const std::vector<Ask>& asks, size_t which, Key counter, 
   refusal.max = LimitOf(counter);
   Amount requested = 0;
   for (const Ask& ask : asks) {
-    const std::vector<Key> counters = Counters(ask.cgroup, ask.region);
+    const std::vector<Key> counters = CountersOf(ask);
     if (std::count(counters.begin(), counters.end(), counter) > 0) requested += ask.bytes;
   }
   refusal.requested = Shown(requested);
   const Amount wanted = at(shrunk, counter) + refusal.requested;
   refusal.short_by = wanted > bound ? Shown(wanted - bound) : 0;
   refusal.largest_grantable = kUnlimitedBytes;
-  for (const Key& key : Counters(asks[which].cgroup, asks[which].region)) {
+  for (const Key& key : CountersOf(asks[which])) {
     const Amount most = key == counter ? bound : BoundOf(key, mode);
     const Amount room = most > at(committed, key) ? most - at(committed, key) : 0;
     refusal.largest_grantable = std::min(refusal.largest_grantable, Shown(room));
@@ -144,7 +147,7 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
   std::vector<std::pair<Key, size_t>> observed;
   for (size_t i = 0; i < asks.size(); ++i) {
     const Ask& ask = asks[i];
-    for (const Key& counter : Counters(ask.cgroup, ask.region)) {
+    for (const Key& counter : CountersOf(ask)) {
       if (ask.bytes == 0) break;
       usage[counter] += ask.bytes;
       const uint64_t max = LimitOf(counter);
@@ -203,7 +206,7 @@ std::string Model::Uncharge(const Command& c) {
 // another clock, until the allowed skew after.
 void Model::Spend(const std::string& id, absl::optional<int64_t> created_at_us, int64_t time_us) {
   const bool skewed = !created_at_us.has_value() || *created_at_us > time_us;
-  has_spent_ = true;
+  is_changed_ = true;
   s_.spent.push_back({id, skewed ? time_us + kSkewUs : time_us, skewed});
   while (s_.spent.size() > s_.bounds.tombstones_max) DropOldestSpent();
 }
@@ -241,10 +244,12 @@ std::string Model::Resize(const Command& c) {
     }
     ChargedItem* found = nullptr;
     for (ChargedItem& item : charge->second.items) {
-      if (CgroupName(item.cgroup) == size.cgroup &&
-          RegionName(*RegionOf(item.region)) == size.region) {
-        found = &item;
+      if (CgroupName(item.cgroup) != size.cgroup ||
+          RegionName(*RegionOf(item.region)) != size.region) {
+        continue;
       }
+      // What is held goes before what is reserved.
+      if (found == nullptr || !item.is_reserved) found = &item;
     }
     if (found == nullptr) return "NOT_FOUND ITEM_NOT_FOUND";
     if (found->bytes != size.bytes && size.expected.has_value() && *size.expected != found->bytes) {

@@ -191,6 +191,7 @@ std::string Model::UnregisterGroup(const Command& c) {
   for (const Region& region : s_.regions) {
     if (region.parent == group->id) return "FAILED_PRECONDITION GROUP_NOT_EMPTY";
   }
+  if (HasItems(group->id)) return "FAILED_PRECONDITION HAS_CHARGES";
   RemoveRegion(group->id);
   Collect();
   return "OK";

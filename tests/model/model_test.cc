@@ -161,6 +161,34 @@ TEST(ModelTest, LedgerAnswersAndLooksAsTheModelOnRandomCommands) {
            "Resize RESOURCE_EXHAUSTED MAX_EXCEEDED",
            "Resize RESOURCE_EXHAUSTED CAPACITY",
            "Resize RESOURCE_EXHAUSTED COUNTER_OVERFLOW",
+           "Commit OK",
+           "Commit OK would_refuse",
+           "Commit OK replayed",
+           "Commit NOT_FOUND CHARGE_NOT_FOUND",
+           "Commit FAILED_PRECONDITION ALREADY_RELEASED",
+           "Commit ALREADY_EXISTS COMMIT_ID_IN_USE",
+           "Commit FAILED_PRECONDITION NOT_RESERVED",
+           "Commit NOT_FOUND REGION_NOT_FOUND",
+           "Commit FAILED_PRECONDITION WRONG_KIND",
+           "Commit NOT_FOUND ITEM_NOT_FOUND",
+           "Commit FAILED_PRECONDITION NOT_A_MEMBER",
+           "Commit FAILED_PRECONDITION REGION_GONE",
+           "Commit ABORTED INCARNATION_MISMATCH",
+           "Commit FAILED_PRECONDITION REGION_CORDONED",
+           "Commit FAILED_PRECONDITION CGROUP_DYING",
+           "Commit FAILED_PRECONDITION RESERVATION_TOO_SMALL",
+           "Commit FAILED_PRECONDITION PLACEMENT_MISSING",
+           "Commit RESOURCE_EXHAUSTED MAX_EXCEEDED",
+           "Commit RESOURCE_EXHAUSTED CAPACITY",
+           "Cancel OK",
+           "Renew OK",
+           "Renew NOT_FOUND CHARGE_NOT_FOUND",
+           "Renew FAILED_PRECONDITION ALREADY_RELEASED",
+           "Renew FAILED_PRECONDITION NOT_RESERVED",
+           "RequestRelease OK",
+           "RequestRelease NOT_FOUND CHARGE_NOT_FOUND",
+           "RequestRelease FAILED_PRECONDITION NOT_HELD",
+           "UnregisterGroup FAILED_PRECONDITION HAS_CHARGES",
            "SetLimits OK",
            "SetLimits NOT_FOUND REGION_NOT_FOUND",
            "SetLimits FAILED_PRECONDITION REGION_GONE",
@@ -209,6 +237,10 @@ TEST(DifferenceTest, EveryNumberCounts) {
   EXPECT_TRUE(changed([](View* v) { ++v->pools[0].refusals; }));
   EXPECT_TRUE(changed([](View* v) { ++v->charges[0].items[0].bytes; }));
   EXPECT_TRUE(changed([](View* v) { v->charges[0].is_partial = true; }));
+  EXPECT_TRUE(changed([](View* v) { v->charges[0].items[0].is_reserved = true; }));
+  EXPECT_TRUE(changed([](View* v) { ++v->charges[0].expires_at_us; }));
+  EXPECT_TRUE(changed([](View* v) { v->charges[0].release = "now"; }));
+  EXPECT_TRUE(changed([](View* v) { ++v->regions[0].reservations; }));
   EXPECT_TRUE(changed([](View* v) { v->spent_ids[0] = "c2"; }));
 }
 

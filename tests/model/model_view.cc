@@ -65,7 +65,9 @@ View Model::Look() const {
     for (const auto& [id, charge] : s_.charges) {
       for (const ChargedItem& item : charge.items) {
         const std::vector<uint64_t> chain = RegionChain(item.region);
-        row.live_items += std::count(chain.begin(), chain.end(), region.id);
+        const bool is_here = std::count(chain.begin(), chain.end(), region.id) > 0;
+        row.live_items += is_here;
+        if (is_here && item.is_reserved) row.reservations += item.bytes;
       }
     }
     view.regions.push_back(std::move(row));
@@ -106,6 +108,7 @@ void Model::LookAtCharges(View* view) const {
       named.cgroup = CgroupName(item.cgroup);
       named.region = RegionName(*RegionOf(item.region));
       named.bytes = item.bytes;
+      named.is_reserved = item.is_reserved;
       row.items.push_back(named);
       for (const uint64_t region : RegionChain(item.region)) {
         own[{item.cgroup, region}] += item.bytes;
@@ -119,6 +122,10 @@ void Model::LookAtCharges(View* view) const {
     row.granted_at_us = charge.granted_at_us;
     row.granted_sequence = charge.granted_sequence;
     row.owner = charge.owner;
+    row.is_reserved = charge.is_reserved();
+    if (row.is_reserved) row.expires_at_us = charge.expires_at_us;
+    row.is_releasing = !charge.release.empty();
+    row.release = charge.release;
     view->charges.push_back(std::move(row));
   }
   const Usage usage = UsageNow();

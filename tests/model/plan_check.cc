@@ -48,6 +48,16 @@ class PlanCheck {
     return state_.regions[state_.pools[victim.pool].region].id;
   }
 
+  // What is charged to the pool's own cgroup and not merely reserved.
+  uint64_t HeldBy(const Victim& victim) const {
+    uint64_t held = 0;
+    for (Index i = state_.pools[victim.pool].first_item; i != kNone;
+         i = state_.items[i].next_in_pool) {
+      if (!state_.items[i].is_reserved) held += state_.items[i].bytes.value();
+    }
+    return held;
+  }
+
   std::string CheckVictim(const Victim& victim) {
     const uint64_t cgroup = CgroupId(victim), region = RegionId(victim);
     if (state_.regions[state_.pools[victim.pool].region].is_group) return "a pool of a group";
@@ -57,7 +67,7 @@ class PlanCheck {
     if (victim.tier == 2 && request_.ignore_low == IgnoreLow::kNever) return "tier 2 with NEVER";
     uint64_t& given = given_[{cgroup, region}];
     given += victim.evict.value();
-    if (given > state_.pools[victim.pool].own.value()) return "more than its own";
+    if (given > HeldBy(victim)) return "more than its own";
     after_.TakeOff(cgroup, region, victim.evict.value() - 1);
     if (!MayGive(victim)) return "its last byte was protected";
     after_.TakeOff(cgroup, region, 1);
@@ -84,7 +94,7 @@ class PlanCheck {
 
   bool CouldGiveOneMore(const Victim& victim) const {
     const uint64_t cgroup = CgroupId(victim), region = RegionId(victim);
-    if (given_.at({cgroup, region}) == state_.pools[victim.pool].own.value()) return false;
+    if (given_.at({cgroup, region}) == HeldBy(victim)) return false;
     if (!MayGive(victim)) return false;
     PlanCheck next = *this;
     next.after_.TakeOff(cgroup, region, 1);

@@ -30,6 +30,8 @@ Command Next(Generator* generator, const View& view, int64_t epoch_us) {
     command = generator->Next(view);
   } while (command.kind == Kind::kConfigure);
   command.time_us = absl::ToUnixMicros(server::WallClockNow());
+  // The server's clock goes on by itself: nothing expires in a test.
+  if (command.ttl_us > 0) command.ttl_us += 3600000000;
   command.created_at_us = epoch_us + (command.created_at_us - kGeneratorEpochUs) / 1000;
   return command;
 }
