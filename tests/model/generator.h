@@ -62,9 +62,9 @@ class Generator {
   std::mt19937_64 random_;
   int64_t time_us_;
   int steps_ = 0;
-  bool is_huge_;               // Amounts near 2^63 too.
-  bool is_bounded_;            // Small bounds on the numbers of objects.
-  uint64_t regions_, groups_;  // How many names of each.
+  bool is_huge_;                  // Amounts near 2^63 too.
+  bool is_bounded_;               // Small bounds on the numbers of objects.
+  uint64_t regions_, groups_;     // How many names of each.
   std::vector<Command> sent_;     // The last charges.
   std::vector<Command> commits_;  // The last commits.
 };
