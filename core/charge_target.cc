@@ -11,6 +11,21 @@ absl::Status CheckTakesCharges(const State& state, Index region, absl::string_vi
   const RegionRecord& record = state.regions[region];
   if (record.is_gone) return RegionGone(name);
   if (record.is_cordoned) return RegionCordoned(name);
+  switch (state.RegionStateOf(region)) {
+    case RegionState::kLost:
+      return RegionLost(name);
+    case RegionState::kFailed:
+      return RegionFailed(name, record.failure.view());
+    case RegionState::kStale:
+      // What is charged before the region is registered again would be dropped then.
+      if (record.is_unconfirmed || state.scalars.settings.refuses_stale_regions) {
+        return RegionStale(name, state.nodes[record.node].name.view(), record.is_unconfirmed);
+      }
+      return absl::OkStatus();
+    case RegionState::kReady:
+    case RegionState::kGone:
+      break;
+  }
   return absl::OkStatus();
 }
 

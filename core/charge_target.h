@@ -18,7 +18,8 @@ namespace dmem {
 
 // OK if the region takes new charges and growths, else why not; `name` is the region as addressed.
 // The one place that knows in which states a region does. A group always does.
-// Errors, in the order checked: REGION_GONE, REGION_CORDONED.
+// Errors, in the order checked: REGION_GONE, REGION_CORDONED, REGION_LOST, REGION_FAILED,
+// REGION_STALE.
 absl::Status CheckTakesCharges(const State& state, Index region, absl::string_view name);
 
 struct NearestCgroup {

@@ -35,7 +35,7 @@ ByteCount ShortBy(ByteCount usage, ByteCount requested, ByteCount bound) {
 
 void FindStarts(const State& state, Index cgroup, Index region, WalkItem* item) {
   item->starts.clear();
-  for (Index level = region; level != kNone; level = state.regions[level].parent) {
+  for (Index level = region; level != kNone; level = state.GroupOf(level)) {
     Index at = cgroup;
     Index pool = state.FindPool(at, level);
     while (pool == kNone) {

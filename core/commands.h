@@ -36,6 +36,7 @@ struct RegisterCommand {
   absl::string_view parent;  // Empty: none.
   uint64_t incarnation = 0;
   bool cordoned = false;  // Read on creation only.
+  uint64_t session = 0;   // Whose node answers for the region from now on. 0: as it is.
 };
 
 struct UnregisterCommand {
@@ -81,13 +82,15 @@ struct ChargeCommand {
   absl::Span<const Label> labels;  // Ascending by key, each key once.
   absl::optional<int32_t> priority;
   bool preemptible = false;
-  absl::Duration ttl;  // Above zero: a reservation, whose items may name groups.
+  absl::Duration ttl;    // Above zero: a reservation, whose items may name groups.
+  uint64_t session = 0;  // No part of what makes two requests the same.
   Basis basis = Basis::kBooked;
 };
 
 struct UnchargeCommand {
   absl::Time time;
   absl::Span<const absl::string_view> charge_ids;  // Each once.
+  uint64_t session = 0;
 };
 
 struct ResizeItemSpec {
@@ -102,6 +105,7 @@ struct ResizeCommand {
   absl::Time time;
   absl::Span<const ResizeItemSpec> items;  // No {charge, cgroup, region} twice.
   Mode mode = Mode::kStrict;
+  uint64_t session = 0;
 };
 
 struct LimitsUpdate {

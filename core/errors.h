@@ -33,6 +33,7 @@ absl::Status MakeError(absl::StatusCode code, absl::string_view message, const E
 absl::Status CreatedAtInFuture(absl::string_view charge_id, absl::Time created_at, absl::Time now);
 // `why` is the whole message.
 absl::Status BadLimitText(absl::string_view why);
+absl::Status NodeMismatch(absl::string_view region, absl::string_view node);
 
 // NOT_FOUND
 absl::Status RegionNotFound(absl::string_view name);
@@ -48,6 +49,8 @@ absl::Status ItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
 absl::Status ReservedItemNotFound(absl::string_view charge_id, absl::string_view cgroup,
                                   absl::string_view region);
 absl::Status NoItemInCgroup(absl::string_view charge_id, absl::string_view cgroup);
+absl::Status SessionNotFound(uint64_t session);
+absl::Status NodeNotFound(absl::string_view node);
 absl::Status FileNotFound(absl::string_view cgroup, absl::string_view file);
 
 // ALREADY_EXISTS
@@ -65,6 +68,9 @@ absl::Status TooMany(absl::string_view objects, uint64_t bound);
 // More `objects` than one charge may have.
 absl::Status TooManyOfCharge(absl::string_view charge_id, absl::string_view objects,
                              uint64_t bound);
+// A LOST region that holds `held` cannot come back: its group `group` uses `usage`.
+absl::Status AttachOverflows(absl::string_view region, absl::string_view group, ByteCount held,
+                             ByteCount usage);
 absl::Status TextTooLong(absl::string_view file, uint64_t bytes_max);
 
 // FAILED_PRECONDITION
@@ -72,6 +78,10 @@ absl::Status AlreadyReleased(absl::string_view charge_id);
 absl::Status IdTooOld(absl::string_view charge_id, absl::Time created_at, absl::Time covered_since);
 absl::Status RegionCordoned(absl::string_view region);
 absl::Status RegionGone(absl::string_view region);
+// `unconfirmed`: its node came back and has not registered it since.
+absl::Status RegionStale(absl::string_view region, absl::string_view node, bool unconfirmed);
+absl::Status RegionFailed(absl::string_view region, absl::string_view why);
+absl::Status RegionLost(absl::string_view region);
 absl::Status RegionIsGroup(absl::string_view name);
 absl::Status GroupIsRegion(absl::string_view name);
 absl::Status CgroupDying(absl::string_view cgroup);
@@ -92,6 +102,10 @@ absl::Status NotHeld(absl::string_view charge_id);
 
 // ABORTED
 absl::Status StaleIncarnation(absl::string_view region, uint64_t given, uint64_t current);
+absl::Status StaleNodeIncarnation(absl::string_view node, uint64_t given, uint64_t current);
+absl::Status SessionClosed(uint64_t session, absl::string_view why);
+absl::Status SessionFenced(absl::string_view node, uint64_t incarnation, absl::string_view why);
+absl::Status SessionSuperseded(uint64_t session, absl::string_view why);
 absl::Status IncarnationMismatch(absl::string_view region, uint64_t given, uint64_t current);
 absl::Status EtagMismatch(absl::string_view cgroup, absl::string_view region, uint64_t given,
                           uint64_t current);

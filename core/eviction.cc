@@ -50,7 +50,7 @@ class Collector {
       int hops = 0;
       Index level = r;
       for (; level != kNone && level != request_.region; ++hops) {
-        level = state_.regions[level].parent;
+        level = state_.GroupOf(level);
       }
       if (level != kNone) CollectRegion(r, hops);
     }

@@ -26,6 +26,8 @@ class Audit {
     CheckCgroups();
     CheckRegions();
     CheckTombstones();
+    CheckNodes();
+    CheckSessions();
     CheckCounts();
     return std::move(report_);
   }
@@ -194,7 +196,7 @@ class Audit {
     const Index parent_cgroup = state_.cgroups[pool.cgroup].parent;
     const Index parent =
         parent_cgroup == kNone ? kNone : state_.FindPool(parent_cgroup, pool.region);
-    const Index group = state_.regions[pool.region].parent;
+    const Index group = state_.GroupOf(pool.region);
     const Index group_pool = group == kNone ? kNone : state_.FindPool(pool.cgroup, group);
     Expect(pool.counter.parent == parent && (parent != kNone) == (parent_cgroup != kNone),
            "I1: ", PoolName(i), " has another parent than its cgroup");
@@ -350,6 +352,75 @@ class Audit {
     Expect(state_.tombstone_ids.size() == count, "I8: the index of tombstones has another size");
   }
 
+  // I10: what answers for a region, or points to a session, exists.
+  void CheckNodes() {
+    uint64_t count = 0, bound = 0, listed = 0;
+    for (Index i = 0; i < state_.regions.size(); ++i) {
+      const RegionRecord& region = state_.regions[i];
+      bound += region.node != kNone;
+      Expect(!region.is_group || (region.node == kNone && !region.is_lost && !region.is_failed),
+             "I10: group ", region.id, " has the state of a region");
+      Expect(region.node == kNone ||
+                 (region.node < state_.nodes.size() && state_.nodes[region.node].id != 0),
+             "I10: the node of region ", region.id, " is missing");
+      Expect(!region.is_unconfirmed || region.node != kNone, "I10: region ", region.id,
+             " waits for a node that it has not");
+    }
+    for (Index i = 0; i < state_.nodes.size(); ++i) {
+      const NodeRecord& node = state_.nodes[i];
+      if (node.id == 0) continue;
+      ++count;
+      const absl::string_view name = node.name.view();
+      Expect(state_.FindNode(name) == i, "I10: node ", name, " is not found by its name");
+      Expect(node.id <= state_.scalars.sequence, "I9: node ", name, " is of the future");
+      Expect(node.session == kNone || state_.sessions[node.session].node == i, "I10: node ", name,
+             " has a session that is not its own");
+      Expect(node.session != kNone || node.regions > 0 || node.fenced_incarnation > 0 ||
+                 node.is_not_ready,
+             "I10: node ", name, " should have been forgotten");
+      uint64_t regions = 0;
+      Index prev = kNone;
+      for (Index r = node.first_region; r != kNone; prev = r, r = state_.regions[r].next_of_node) {
+        ++regions;
+        Expect(state_.regions[r].node == i && state_.regions[r].prev_of_node == prev,
+               "I10: region ", state_.RegionName(r), " hangs in the list of another node");
+      }
+      Expect(regions == node.regions, "I10: node ", name, " counts its regions wrong");
+      listed += regions;
+    }
+    Expect(listed == bound, "I10: nodes list ", listed, " regions of ", bound);
+    Expect(count == state_.scalars.nodes, "I10: ", count, " nodes, counted ", state_.scalars.nodes);
+    Expect(state_.node_names.size() == count, "I10: the index of nodes has another size");
+  }
+
+  void CheckSessions() {
+    uint64_t count = 0;
+    for (Index i = 0; i < state_.sessions.size(); ++i) {
+      const SessionRecord& session = state_.sessions[i];
+      if (session.id == 0) continue;
+      ++count;
+      Expect(
+          state_.FindSession(session.id) == i &&
+              state_.FindSession(Hash128{session.fingerprint_high, session.fingerprint_low}) == i,
+          "I10: session ", session.id, " is not found");
+      Expect(session.id <= state_.scalars.sequence, "I9: session ", session.id,
+             " is of the future");
+      const bool has_node = session.node != kNone;
+      Expect(has_node == (!session.has_ended() && !session.node_name.empty()), "I10: session ",
+             session.id, " has a node, or none, against its state");
+      if (!has_node) continue;
+      const NodeRecord& node = state_.nodes[session.node];
+      Expect(node.session == i && node.name.view() == session.node_name.view() &&
+                 node.incarnation == session.incarnation &&
+                 session.incarnation > node.fenced_incarnation,
+             "I10: session ", session.id, " is not the one of its node");
+    }
+    Expect(count == state_.scalars.sessions, "I10: ", count, " sessions, counted ",
+           state_.scalars.sessions);
+    Expect(state_.session_ids.size() == count && state_.session_fingerprints.size() == count,
+           "I10: the index of sessions has another size");
+  }
+
   // A record is used or in its table's list of free ones.
   void CheckCounts() {
     const StateScalars& s = state_.scalars;
@@ -384,6 +455,13 @@ class Audit {
                    state_.measured.size() &&
                measured_ == s.measured,
            "I12: measured records leak");
+    Expect(s.nodes + length(s.free_node, [&](Index i) { return state_.nodes[i].hash_next; }) ==
+               state_.nodes.size(),
+           "I10: node records leak");
+    Expect(
+        s.sessions + length(s.free_session, [&](Index i) { return state_.sessions[i].id_next; }) ==
+            state_.sessions.size(),
+        "I10: session records leak");
   }
 
   const State& state_;

@@ -21,14 +21,25 @@ Ledger::~Ledger() {
   for (Index i = 0; i < state_.regions.size(); ++i) {
     state_.regions.Mutable(i).name.Retire(&epochs_);
     state_.regions.Mutable(i).attributes.Retire(&epochs_);
+    state_.regions.Mutable(i).failure.Retire(&epochs_);
   }
   for (Index i = 0; i < state_.cgroups.size(); ++i) state_.cgroups.Mutable(i).name.Retire(&epochs_);
   for (Index i = 0; i < state_.charges.size(); ++i) {
     state_.charges.Mutable(i).id.Retire(&epochs_);
     state_.charges.Mutable(i).details.Retire(&epochs_);
+    state_.charges.Mutable(i).lifecycle.Retire(&epochs_);
   }
   for (Index i = 0; i < state_.tombstones.size(); ++i)
     state_.tombstones.Mutable(i).id.Retire(&epochs_);
+  for (Index i = 0; i < state_.nodes.size(); ++i) {
+    state_.nodes.Mutable(i).name.Retire(&epochs_);
+    state_.nodes.Mutable(i).why.Retire(&epochs_);
+  }
+  for (Index i = 0; i < state_.sessions.size(); ++i) {
+    state_.sessions.Mutable(i).owner.Retire(&epochs_);
+    state_.sessions.Mutable(i).node_name.Retire(&epochs_);
+    state_.sessions.Mutable(i).why.Retire(&epochs_);
+  }
 }
 
 std::unique_ptr<Snapshot> Ledger::TakeSnapshot() {
@@ -50,6 +61,12 @@ void Ledger::Commit(absl::Time time) {
   DMEM_CHECK(time_us >= s.time_us);
   s.time_us = time_us;
   ++s.sequence;
+  if (deadlines_.empty()) {
+    is_ticking_ = false;
+  } else if (!is_ticking_) {
+    is_ticking_ = true;
+    s.ticked_at_us = time_us;
+  }
   editor().DropTombstones(s.settings.tombstones_max, time_us - s.settings.tombstone_window_us,
                           kExpirySteps);
   changes_.Seal(state_);
@@ -61,6 +78,7 @@ void Ledger::Configure(const ConfigureCommand& command) {
   for (Index i = state_.scalars.first_region; i != kNone; i = state_.regions[i].next) {
     if (!state_.regions[i].is_group) editor().UpdateRootMax(i);
   }
+  deadlines_ = Deadlines::Of(state_);  // Some follow the settings.
   Commit(command.time);
 }
 

@@ -20,7 +20,9 @@
 #include "core/commands.h"
 #include "core/commands_measured.h"
 #include "core/commands_reservations.h"
+#include "core/commands_sessions.h"
 #include "core/cow_table.h"
+#include "core/deadlines.h"
 #include "core/stable_hash.h"
 #include "core/state.h"
 #include "core/state_editor.h"
@@ -67,6 +69,16 @@ class Ledger {
   // Returns the charge.
   absl::StatusOr<Index> RenewReservation(const RenewReservationCommand& command);
   absl::StatusOr<RequestReleaseResult> RequestRelease(const RequestReleaseCommand& command);
+  absl::StatusOr<OpenSessionResult> OpenSession(const OpenSessionCommand& command);
+  absl::Status CloseSession(const CloseSessionCommand& command);
+  absl::Status DeclareNotReady(const DeclareNotReadyCommand& command);
+  absl::StatusOr<FenceResult> Fence(const FenceCommand& command);
+  // Returns the region.
+  absl::StatusOr<Index> ReportRegionState(const ReportRegionStateCommand& command);
+  // Returns whether there was anything with a deadline; if not, nothing changed.
+  bool Resume(const ResumeCommand& command);
+  // Does nothing if nothing has a deadline and nobody was heard.
+  TickResult Tick(const TickCommand& command);
   absl::StatusOr<SetLimitsResult> SetLimits(const SetLimitsCommand& command);
   absl::StatusOr<CreateCgroupResult> CreateCgroup(const CreateCgroupCommand& command);
   absl::StatusOr<DeleteCgroupResult> DeleteCgroup(const DeleteCgroupCommand& command);
@@ -76,6 +88,11 @@ class Ledger {
 
   // See StateScalars::layout.
   void SetLayout(uint64_t layout) { state_.scalars.layout = layout; }
+
+  // The session of that id, ACTIVE or SILENT. Errors: SESSION_NOT_FOUND, SESSION_CLOSED,
+  // SESSION_FENCED, SESSION_SUPERSEDED.
+  absl::StatusOr<Index> CheckSession(uint64_t id) const;
+  const Deadlines& deadlines() const { return deadlines_; }
 
   // As of the last command. Valid until the next one.
   const State& state() const { return state_; }
@@ -94,13 +111,15 @@ class Ledger {
  private:
   friend class StateRestorer;  // core/state_restorer.h
 
-  StateEditor editor() { return StateEditor(&state_, &epochs_, &changes_); }
+  StateEditor editor() { return StateEditor(&state_, &epochs_, &changes_, &deadlines_); }
   // Ends a command that changed something: counts it, sets the clock, forgets ids that nobody may
   // send any more.
   void Commit(absl::Time time);
   uint64_t next_sequence() const { return state_.scalars.sequence + 1; }
   // Deadlines are kept in this time.
-  int64_t ServiceMicros(absl::Time time) const { return absl::ToUnixMicros(time); }
+  int64_t ServiceMicros(absl::Time time) const {
+    return state_.ServiceMicros(absl::ToUnixMicros(time));
+  }
 
   // How many objects a command would add, to be held against the bounds. Objects that two items of
   // a command would share are counted for each: near a bound, a gang may be refused a little early.
@@ -125,7 +144,30 @@ class Ledger {
   void TellRegion(Index region, RegionChanged::What what, const RegionNumbers& before);
   // Returns whether anything differed.
   bool UpdateRegion(Index region, Index parent, const RegisterCommand& command);
+  // The node of the session, or kNone if the command has none.
+  absl::StatusOr<Index> FindNodeOf(const RegisterCommand& command) const;
+  bool ConfirmRegion(Index region, Index node, bool is_newer, absl::Time time);
   Dropped DropItems(Index region, absl::Time time);
+  // Drops the items, and what was seen on the device: all of that memory is gone.
+  Dropped DropMemoryOf(Index region, absl::Time time);
+
+  // ledger_sessions.cc
+  absl::Status SessionEndedError(Index session) const;
+  // As CheckSession; 0 is none, and fine.
+  absl::Status CheckOptionalSession(uint64_t id) const;
+  // A region of the session's node. Errors: REGION_NOT_FOUND, WRONG_KIND, NODE_MISMATCH.
+  absl::StatusOr<Index> FindRegionOfSession(Index session, absl::string_view name) const;
+  // In order of registration, GONE ones included.
+  std::vector<Index> RegionsOfNode(Index node) const;
+  Dropped DropItemsOfNode(Index node, absl::Time time);
+  void TakeOverNode(Index node, absl::Time time, OpenSessionResult* result);
+  void SetHeard(Index session);
+  void CancelReservationsOf(uint64_t session, absl::Time time);
+  // Whether StateEditor::AttachRegion may be called. Errors: COUNTER_OVERFLOW.
+  absl::Status CheckMayAttach(Index region) const;
+  int64_t Expire(const Deadline& due, absl::Time time);
+  void ExpireSession(const Deadline& due);
+  int64_t LoseRegionsOf(Index node, absl::Time time);
 
   // ledger_charges.cc
   struct ResizeStep;
@@ -168,7 +210,9 @@ class Ledger {
   SnapshotEpochs epochs_;
   State state_;
   Changes changes_;
-  std::string scratch_;  // For the encoding that a fingerprint is made of.
+  Deadlines deadlines_;
+  bool is_ticking_ = false;  // Whether there were deadlines after the last command.
+  std::string scratch_;      // For the encoding that a fingerprint is made of.
 };
 
 }  // namespace dmem

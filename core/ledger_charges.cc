@@ -95,6 +95,7 @@ absl::StatusOr<Index> Ledger::ResolveChargeItem(const ChargeItemSpec& item, bool
 }
 
 absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
+  if (absl::Status status = CheckOptionalSession(command.session); !status.ok()) return status;
   const Hash128 fingerprint = Fingerprint(command, &scratch_);
   const absl::StatusOr<Index> live = CheckChargeId(command, fingerprint);
   if (!live.ok()) return live.status();
@@ -152,6 +153,7 @@ Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> 
   charge.has_priority = command.priority.has_value();
   charge.priority = command.priority.value_or(0);
   charge.is_preemptible = command.preemptible;
+  charge.session = command.session;
   const bool is_reservation = command.ttl > absl::ZeroDuration();
   if (is_reservation) edit.SetExpiry(i, ServiceMicros(command.time + command.ttl));
   charge.basis = command.basis;
@@ -177,6 +179,7 @@ void Ledger::CountObserved(const ChargeWalk& walk, const std::vector<CounterRefu
 }
 
 absl::StatusOr<UnchargeResult> Ledger::Uncharge(const UnchargeCommand& command) {
+  if (absl::Status status = CheckOptionalSession(command.session); !status.ok()) return status;
   StateEditor edit = editor();
   const int64_t time_us = absl::ToUnixMicros(command.time);
   UnchargeResult result;
@@ -246,6 +249,7 @@ absl::Status Ledger::CheckMayGrow(const ResizeStep& step) const {
 }
 
 absl::StatusOr<ResizeResult> Ledger::Resize(const ResizeCommand& command) {
+  if (absl::Status status = CheckOptionalSession(command.session); !status.ok()) return status;
   std::vector<ResizeStep> steps;
   for (const ResizeItemSpec& spec : command.items) {
     absl::StatusOr<ResizeStep> step = ResolveResizeItem(spec);

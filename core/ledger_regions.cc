@@ -95,6 +95,8 @@ absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) 
   if (region != kNone && state_.regions[region].is_group) return RegionIsGroup(command.name);
   const absl::StatusOr<Index> parent = FindParentGroup(command.name, command.parent);
   if (!parent.ok()) return parent.status();
+  const absl::StatusOr<Index> node = FindNodeOf(command);
+  if (!node.ok()) return node.status();
   RegisterResult result;
   result.created = region == kNone;
   bool is_newer = false;
@@ -104,7 +106,9 @@ absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) 
     if (command.incarnation < record.incarnation) {
       return StaleIncarnation(command.name, command.incarnation, record.incarnation);
     }
-    if (*parent != record.parent && record.live_items > 0 && !is_newer) {
+    const bool is_moved = *parent != record.parent ||
+                          (*node != kNone && record.node != kNone && *node != record.node);
+    if (is_moved && record.live_items > 0 && !is_newer) {
       return HasCharges(command.name, record.live_items);
     }
   }
@@ -116,23 +120,51 @@ absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) 
   }
   const RegionNumbers before = result.created ? RegionNumbers() : NumbersOf(region);
   changes_.SetCause(Cause::kNewerIncarnation);
-  if (is_newer) {
-    result.dropped = DropItems(region, command.time);
-    // What was seen on the device is gone with its memory.
-    RegionRecord& record = state_.regions.Mutable(region);
-    record.device_used = ByteCount();
-    record.attributed = ByteCount();
-    record.device_used_at_us = 0;
-  }
+  if (is_newer) result.dropped = DropMemoryOf(region, command.time);
+  const bool is_confirmed = ConfirmRegion(region, *node, is_newer, command.time);
   const bool is_changed = UpdateRegion(region, *parent, command);
   if (result.created || is_changed) {
     TellRegion(region,
                result.created ? RegionChanged::What::kRegistered : RegionChanged::What::kUpdated,
                before);
-    Commit(command.time);
   }
+  if (result.created || is_confirmed || is_changed) Commit(command.time);
   result.region = region;
   return result;
+}
+
+absl::StatusOr<Index> Ledger::FindNodeOf(const RegisterCommand& command) const {
+  absl::string_view node_name;
+  Index node = kNone;
+  if (command.session != 0) {
+    const absl::StatusOr<Index> session = CheckSession(command.session);
+    if (!session.ok()) return session.status();
+    node = state_.sessions[*session].node;
+    node_name = state_.sessions[*session].node_name.view();
+  } else {
+    const Index region = state_.FindRegion(command.name);
+    if (region == kNone || state_.regions[region].node == kNone) return kNone;
+    node_name = state_.nodes[state_.regions[region].node].name.view();
+  }
+  if (command.node != node_name) return NodeMismatch(command.name, node_name);
+  return node;
+}
+
+// The session of `node` (kNone: none) says that the region is there, as described; `is_newer`: in
+// a newer incarnation, so that it holds nothing. Returns whether anything differed.
+bool Ledger::ConfirmRegion(Index region, Index node, bool is_newer, absl::Time time) {
+  bool is_changed = false;
+  if (node != kNone && state_.regions[region].node != node) {
+    editor().BindRegion(region, node);
+    is_changed = true;
+  }
+  const bool is_back = node != kNone && state_.regions[region].is_unconfirmed;
+  if (!is_back && !is_newer) return is_changed;
+  // Empty either way: nothing was charged to it since its items were dropped.
+  editor().AttachRegion(region, absl::ToUnixMicros(time));
+  editor().SetFailed(region, false, "");
+  if (is_back) state_.regions.Mutable(region).is_unconfirmed = false;
+  return true;
 }
 
 bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& command) {
@@ -160,6 +192,16 @@ bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& com
   editor().UpdateRootMax(region);
   editor().TellOver(record.root_pool, was_over);
   return true;
+}
+
+Dropped Ledger::DropMemoryOf(Index region, absl::Time time) {
+  Dropped dropped = DropItems(region, time);
+  RegionRecord& record = state_.regions.Mutable(region);
+  record.device_used = ByteCount();
+  record.attributed = ByteCount();
+  record.device_used_at_us = 0;
+  editor().UpdateRootMax(region);
+  return dropped;
 }
 
 Dropped Ledger::DropItems(Index region, absl::Time time) {

@@ -21,6 +21,8 @@ inline constexpr char kCgroupKind = 'C';
 inline constexpr char kPoolKind = 'D';
 inline constexpr char kChargeKind = 'E';
 inline constexpr char kTombstoneKind = 'F';
+inline constexpr char kNodeKind = 'G';
+inline constexpr char kSessionKind = 'H';
 
 }  // namespace dmem
 

@@ -19,11 +19,16 @@ State::State(SnapshotEpochs* epochs)
       items(epochs),
       tombstones(epochs),
       measured(epochs),
+      nodes(epochs),
+      sessions(epochs),
       region_names(epochs),
       cgroup_paths(epochs),
       pool_keys(epochs),
       charge_ids(epochs),
-      tombstone_ids(epochs) {}
+      tombstone_ids(epochs),
+      node_names(epochs),
+      session_ids(epochs),
+      session_fingerprints(epochs) {}
 
 State::State(const State& other, FrozenTag)
     : regions(other.regions.Frozen()),
@@ -33,11 +38,16 @@ State::State(const State& other, FrozenTag)
       items(other.items.Frozen()),
       tombstones(other.tombstones.Frozen()),
       measured(other.measured.Frozen()),
+      nodes(other.nodes.Frozen()),
+      sessions(other.sessions.Frozen()),
       region_names(other.region_names.Frozen()),
       cgroup_paths(other.cgroup_paths.Frozen()),
       pool_keys(other.pool_keys.Frozen()),
       charge_ids(other.charge_ids.Frozen()),
       tombstone_ids(other.tombstone_ids.Frozen()),
+      node_names(other.node_names.Frozen()),
+      session_ids(other.session_ids.Frozen()),
+      session_fingerprints(other.session_fingerprints.Frozen()),
       scalars(other.scalars) {}
 
 State State::Frozen() const { return State(*this, FrozenTag()); }
@@ -90,6 +100,35 @@ Index State::FindCharge(absl::string_view charge_id) const {
 Index State::FindTombstone(absl::string_view charge_id) const {
   return tombstone_ids.Find(HashName(charge_id), AccessTo<IdAccess>(tombstones),
                             [&](Index i) { return tombstones[i].id.view() == charge_id; });
+}
+
+Index State::FindNode(absl::string_view name) const {
+  return node_names.Find(HashName(name), AccessTo<NodeAccess>(nodes),
+                         [&](Index i) { return nodes[i].name.view() == name; });
+}
+
+Index State::FindSession(uint64_t id) const {
+  return session_ids.Find(HashId(id), AccessTo<SessionIdAccess>(sessions),
+                          [&](Index i) { return sessions[i].id == id; });
+}
+
+Index State::FindSession(const Hash128& fingerprint) const {
+  return session_fingerprints.Find(static_cast<uint32_t>(fingerprint.low),
+                                   AccessTo<SessionFingerprintAccess>(sessions), [&](Index i) {
+                                     return sessions[i].fingerprint_high == fingerprint.high &&
+                                            sessions[i].fingerprint_low == fingerprint.low;
+                                   });
+}
+
+RegionState State::RegionStateOf(Index i) const {
+  const RegionRecord& region = regions[i];
+  if (region.is_gone) return RegionState::kGone;
+  if (region.is_lost) return RegionState::kLost;
+  if (region.is_failed) return RegionState::kFailed;
+  if (region.node == kNone) return RegionState::kReady;
+  const Index session = nodes[region.node].session;
+  const bool is_heard = session != kNone && sessions[session].state == SessionState::kActive;
+  return is_heard && !region.is_unconfirmed ? RegionState::kReady : RegionState::kStale;
 }
 
 uint32_t State::PrefetchIdBuckets(absl::string_view charge_id) const {

@@ -16,6 +16,7 @@
 #include "core/cow_table.h"
 #include "core/hash_index.h"
 #include "core/page_counter.h"
+#include "core/stable_hash.h"
 
 namespace dmem {
 
@@ -30,8 +31,12 @@ struct RegionRecord {
   ByteCount reservations;  // Bytes of the RESERVED items in it; of a group: on itself.
   uint64_t incarnation = 0;
   uint64_t live_items = 0;  // Charge items in this region, or below this group.
+  Blob failure;             // Why it is FAILED, in its agent's words.
   Index parent = kNone;     // A group.
   Index root_pool = kNone;
+  Index node = kNone;  // Whose sessions answer for it; kNone: nobody does.
+  Index next_of_node = kNone;
+  Index prev_of_node = kNone;
   Index next = kNone;  // In order of registration. Free records: the next free one.
   Index prev = kNone;
   uint32_t members = 0;  // Of a group: direct members, GONE regions included.
@@ -54,7 +59,15 @@ struct RegionRecord {
   ByteCount unattributed() const {
     return device_used.MinusOrZero(reserved).MinusOrZero(attributed);
   }
+  bool is_failed = false;
+  // Does not count in its groups: its pools have no group_pool.
+  bool is_lost = false;
+  // Its node came back, or was fenced, and has not registered it since.
+  bool is_unconfirmed = false;
 };
+
+// In which state a region is shown: the first of these, from below, that holds.
+enum class RegionState : uint8_t { kReady = 0, kStale, kFailed, kLost, kGone };
 
 struct CgroupRecord {
   uint64_t id = 0;  // Root is 0; given in order of creation.
@@ -130,6 +143,7 @@ struct ChargeRecord {
   int64_t granted_at_us = 0;
   uint64_t granted_sequence = 0;  // Unique: a command grants at most one charge.
   int64_t expires_at_us = 0;      // While is_reserved: the end of its ttl, in service time.
+  uint64_t session = 0;           // That charged it, whether it still exists or not; 0: none.
   Blob lifecycle;                 // Encoded ChargeLifecycle: mostly empty.
   Index first_item = kNone;       // In request order.
   uint32_t id_hash = 0;
@@ -177,6 +191,48 @@ struct TombstoneRecord {
   bool is_skewed = false;  // In the queue of those whose created_at may be after their release.
 };
 
+// A node that has, or had, sessions. Stays while something must be remembered of it.
+struct NodeRecord {
+  uint64_t id = 0;  // The sequence of the command that made it. 0: a free record.
+  Blob name;
+  Blob why;                         // Of is_not_ready.
+  uint64_t incarnation = 0;         // Highest of its sessions.
+  uint64_t fenced_incarnation = 0;  // Sessions up to this one are fenced; 0: none.
+  int64_t not_ready_since_us = 0;   // Service time.
+  int64_t unheard_since_us = 0;     // Service time since which no session of it is ACTIVE.
+  Index session = kNone;            // Its current one, ACTIVE or SILENT.
+  Index first_region = kNone;       // In no particular order.
+  uint32_t regions = 0;
+  uint32_t name_hash = 0;
+  Index hash_next = kNone;  // Free records: the next free one.
+  bool is_not_ready = false;
+  bool is_lost = false;  // Declared so by a Tick, until it is heard again.
+};
+
+enum class SessionState : uint8_t { kActive = 0, kSilent, kClosed, kFenced, kSuperseded };
+
+// Somebody's lease on being alive. An ended one is remembered for a while, so that late calls are
+// told how it ended.
+struct SessionRecord {
+  uint64_t id = 0;  // The sequence of the command that opened it. 0: a free record.
+  Blob owner;
+  Blob node_name;  // May be empty: of a scheduler.
+  Blob why;        // Of its end.
+  uint64_t incarnation = 0;
+  uint64_t fingerprint_high = 0;  // Of all that the request to open it said.
+  uint64_t fingerprint_low = 0;
+  int64_t ttl_us = 0;
+  int64_t opened_at_us = 0;  // Command time. The others are service time.
+  int64_t heard_at_us = 0;
+  int64_t ended_at_us = 0;
+  Index node = kNone;     // While it is ACTIVE or SILENT.
+  Index id_next = kNone;  // Free records: the next free one.
+  Index fingerprint_next = kNone;
+  SessionState state = SessionState::kActive;
+
+  bool has_ended() const { return state > SessionState::kSilent; }
+};
+
 enum class ImplicitCgroups : uint8_t { kOn = 0, kBelowExplicit = 1, kOff = 2 };
 // What memory that belongs to no charge does to what its region may grant.
 enum class UnattributedPolicy : uint8_t { kReduce = 0, kIgnore = 1 };
@@ -192,13 +248,18 @@ struct Settings {
   uint64_t pools_max = 4000000;
   uint64_t charges_max = 4000000;
   uint64_t items_max = 8000000;
+  uint64_t sessions_max = 100000;  // Remembered ones included; and as many nodes.
+  // For how long a node is unheard of and NOT_READY before its regions are LOST.
+  int64_t lost_after_us = 5 * 60 * int64_t{1000000};
+  bool refuses_stale_regions = false;  // New charges in regions that are STALE.
 
   friend bool operator==(const Settings& a, const Settings& b) {
     return a.implicit_cgroups == b.implicit_cgroups && a.unattributed == b.unattributed &&
            a.tombstone_window_us == b.tombstone_window_us && a.tombstones_max == b.tombstones_max &&
            a.regions_max == b.regions_max && a.cgroups_max == b.cgroups_max &&
            a.pools_max == b.pools_max && a.charges_max == b.charges_max &&
-           a.items_max == b.items_max;
+           a.items_max == b.items_max && a.sessions_max == b.sessions_max &&
+           a.lost_after_us == b.lost_after_us && a.refuses_stale_regions == b.refuses_stale_regions;
   }
   friend bool operator!=(const Settings& a, const Settings& b) { return !(a == b); }
 };
@@ -211,6 +272,10 @@ struct StateScalars {
   // points to them by index has no meaning any more. Not stored, decides nothing.
   uint64_t layout = 0;
   int64_t time_us = 0;  // Of the last of them.
+  // Deadlines are kept in service time: command time less the time during which there was nobody
+  // who could have listened, so that an outage extends all of them at once.
+  int64_t outage_us = 0;
+  int64_t ticked_at_us = 0;  // Of the last Tick, or of what made Ticks necessary.
   uint64_t next_region_id = 1;
   uint64_t next_cgroup_id = 1;
   uint64_t next_tombstone_serial = 1;
@@ -222,6 +287,8 @@ struct StateScalars {
   uint64_t charges = 0;
   uint64_t items = 0;
   uint64_t tombstones = 0;
+  uint64_t sessions = 0;  // Ended ones that are remembered included.
+  uint64_t nodes = 0;
   uint64_t reserved_charges = 0;  // Live ones with RESERVED items.
   uint64_t releasing_charges = 0;
   uint64_t reservations_expired = 0;  // Ever.
@@ -238,6 +305,8 @@ struct StateScalars {
   Index free_item = kNone;
   Index free_tombstone = kNone;
   Index free_measured = kNone;
+  Index free_session = kNone;
+  Index free_node = kNone;
 };
 
 inline constexpr Index kRootCgroup = 0;
@@ -267,6 +336,19 @@ class State {
   Index FindPool(Index cgroup, Index region) const;
   Index FindCharge(absl::string_view charge_id) const;
   Index FindTombstone(absl::string_view charge_id) const;
+  Index FindNode(absl::string_view name) const;
+  // The session of that id, ended or not, or kNone if there is none or it is forgotten.
+  Index FindSession(uint64_t id) const;
+  Index FindSession(const Hash128& fingerprint) const;
+
+  RegionState RegionStateOf(Index region) const;
+  // The group in which a region or group counts: its parent, unless it is LOST.
+  Index GroupOf(Index region) const {
+    return regions[region].is_lost ? kNone : regions[region].parent;
+  }
+  int64_t ServiceMicros(int64_t command_time_us) const {
+    return command_time_us - scalars.outage_us;
+  }
 
   // For callers that know which ids come next (see HashIndex::PrefetchBucket): first the buckets,
   // and a few lookups later the records. They change nothing, and need not be right.
@@ -309,11 +391,16 @@ class State {
   CowTable<ItemRecord> items;
   CowTable<TombstoneRecord> tombstones;
   CowTable<MeasuredRecord> measured;
+  CowTable<NodeRecord> nodes;
+  CowTable<SessionRecord> sessions;
   HashIndex region_names;  // Live regions and groups.
   HashIndex cgroup_paths;  // Live cgroups.
   HashIndex pool_keys;
   HashIndex charge_ids;
   HashIndex tombstone_ids;
+  HashIndex node_names;
+  HashIndex session_ids;
+  HashIndex session_fingerprints;
   StateScalars scalars;
 
  private:

@@ -48,6 +48,11 @@ struct ObjectEncoder {
     out.Uint(s.reservations_expired);
     out.Uint(s.releases_completed);
     out.Uint(static_cast<uint64_t>(s.settings.unattributed));
+    out.Uint(s.settings.sessions_max);
+    out.Int(s.settings.lost_after_us);
+    out.Bool(s.settings.refuses_stale_regions);
+    out.Int(s.outage_us);
+    out.Int(s.ticked_at_us);
   }
 
   bool Region(Index i) {
@@ -69,6 +74,11 @@ struct ObjectEncoder {
     out.Uint(region.device_used.value());
     out.Uint(region.attributed.value());
     out.Int(region.device_used_at_us);
+    out.Uint(region.node == kNone ? 0 : state.nodes[region.node].id);
+    out.Bool(region.is_failed);
+    out.Bool(region.is_lost);
+    out.Bool(region.is_unconfirmed);
+    out.String(region.failure.view());
     return true;
   }
 
@@ -126,6 +136,7 @@ struct ObjectEncoder {
     out.Bool(charge.is_releasing);
     out.String(charge.lifecycle.view());
     out.Uint(static_cast<uint64_t>(charge.basis));
+    out.Uint(charge.session);
     for (Index item = charge.first_item; item != kNone; item = state.items[item].next_in_charge) {
       const PoolRecord& pool = state.pools[state.items[item].pool];
       out.Uint(state.cgroups[pool.cgroup].id);
@@ -173,6 +184,42 @@ struct ObjectEncoder {
     out.String(tombstone.id.view());
     out.Int(tombstone.covers_until_us);
     out.Bool(tombstone.is_skewed);
+    return true;
+  }
+
+  bool Node(Index i) {
+    const NodeRecord& node = state.nodes[i];
+    if (node.id == 0) return false;
+    Start(kNodeKind, node.id);
+    Encoder out(&value);
+    out.String(node.name.view());
+    out.String(node.why.view());
+    out.Uint(node.incarnation);
+    out.Uint(node.fenced_incarnation);
+    out.Bool(node.is_not_ready);
+    out.Int(node.not_ready_since_us);
+    out.Int(node.unheard_since_us);
+    out.Bool(node.is_lost);
+    return true;
+  }
+
+  bool Session(Index i) {
+    const SessionRecord& session = state.sessions[i];
+    if (session.id == 0) return false;
+    Start(kSessionKind, session.id);
+    Encoder out(&value);
+    out.String(session.owner.view());
+    out.String(session.node_name.view());
+    out.String(session.why.view());
+    out.Uint(session.incarnation);
+    out.BigEndian(session.fingerprint_high);
+    out.BigEndian(session.fingerprint_low);
+    out.Int(session.ttl_us);
+    out.Int(session.opened_at_us);
+    out.Int(session.heard_at_us);
+    out.Int(session.ended_at_us);
+    out.Uint(static_cast<uint64_t>(session.state));
+    out.Uint(session.node == kNone ? 0 : state.nodes[session.node].id);
     return true;
   }
 };
@@ -230,6 +277,8 @@ class Differ {
     // not change.
     Charges();
     Table(&State::tombstones, &ObjectEncoder::Tombstone);
+    Table(&State::nodes, &ObjectEncoder::Node);
+    Table(&State::sessions, &ObjectEncoder::Session);
     // What one record lost and another got is a put.
     std::sort(delta_.deletes.begin(), delta_.deletes.end());
     std::sort(delta_.puts.begin(), delta_.puts.end());
@@ -320,6 +369,8 @@ StateHash HashOf(const State& state) {
   add_table(state.pools.size(), &ObjectEncoder::Pool);
   add_table(state.charges.size(), &ObjectEncoder::Charge);
   add_table(state.tombstones.size(), &ObjectEncoder::Tombstone);
+  add_table(state.nodes.size(), &ObjectEncoder::Node);
+  add_table(state.sessions.size(), &ObjectEncoder::Session);
   return hash.ToStateHash();
 }
 

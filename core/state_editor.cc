@@ -70,12 +70,15 @@ void StateEditor::SetRegionParent(Index region, Index parent) {
   if (old != kNone) --state_.regions.Mutable(old).members;
   if (parent != kNone) ++state_.regions.Mutable(parent).members;
   state_.regions.Mutable(region).parent = parent;
-  // Every pool of the region needs its counterpart in the new group.
-  for (Index pool = state_.regions[region].root_pool; pool != kNone;) {
-    const Index group_pool =
-        parent == kNone ? kNone : EnsurePool(state_.pools[pool].cgroup, parent);
+  LinkPoolsToGroup(region);
+}
+
+void StateEditor::LinkPoolsToGroup(Index region) {
+  const Index group = state_.GroupOf(region);
+  const Index root = state_.regions[region].root_pool;
+  for (Index pool = root; pool != kNone; pool = state_.NextInSubtree(pool, root)) {
+    const Index group_pool = group == kNone ? kNone : EnsurePool(state_.pools[pool].cgroup, group);
     state_.pools.Mutable(pool).group_pool = group_pool;
-    pool = state_.NextInSubtree(pool, state_.regions[region].root_pool);
   }
 }
 
@@ -106,6 +109,7 @@ void StateEditor::RemoveRegion(Index region) {
     RemovePool(*pool);
   }
 
+  BindRegion(region, kNone);
   RemoveRegionFromIndex(region);
   StateScalars& s = state_.scalars;
   RegionRecord& record = state_.regions.Mutable(region);
@@ -113,6 +117,7 @@ void StateEditor::RemoveRegion(Index region) {
   --(record.is_group ? s.groups : s.regions);
   record.name.Retire(epochs_);
   record.attributes.Retire(epochs_);
+  record.failure.Retire(epochs_);
   (prev == kNone ? s.first_region : state_.regions.Mutable(prev).next) = next;
   (next == kNone ? s.last_region : state_.regions.Mutable(next).prev) = prev;
   if (parent != kNone) --state_.regions.Mutable(parent).members;
@@ -246,7 +251,7 @@ Index StateEditor::EnsurePool(Index cgroup, Index region) {
   if (existing != kNone) return existing;
   const Index parent_cgroup = state_.cgroups[cgroup].parent;
   const Index parent = parent_cgroup == kNone ? kNone : EnsurePool(parent_cgroup, region);
-  const Index group = state_.regions[region].parent;
+  const Index group = state_.GroupOf(region);
   const Index group_pool = group == kNone ? kNone : EnsurePool(cgroup, group);
 
   const Index i = TakeRecord(state_.pools, state_.scalars.free_pool, &PoolRecord::next_sibling);

@@ -15,6 +15,7 @@
 #include "core/byte_count.h"
 #include "core/changes.h"
 #include "core/cow_table.h"
+#include "core/deadlines.h"
 #include "core/state.h"
 
 namespace dmem {
@@ -32,8 +33,8 @@ struct NewItem {
 class StateEditor {
  public:
   // `changes` is told what is worth an event.
-  StateEditor(State* state, SnapshotEpochs* epochs, Changes* changes)
-      : state_(*state), epochs_(epochs), changes_(*changes) {}
+  StateEditor(State* state, SnapshotEpochs* epochs, Changes* changes, Deadlines* deadlines)
+      : state_(*state), epochs_(epochs), changes_(*changes), deadlines_(deadlines) {}
 
   // ---- Regions and groups ----
 
@@ -49,6 +50,34 @@ class StateEditor {
   // REQUIRES: no items and, for a group, no members.
   void RemoveRegion(Index region);
   void SetAttributes(Index region, absl::string_view encoded);
+
+  // ---- Nodes and sessions ----
+
+  Index AddNode(uint64_t id, absl::string_view name);
+  // Removes it if there is nothing to remember of it.
+  void CollectNode(Index node);
+  // REQUIRES: no session and no regions.
+  void RemoveNode(Index node);
+  void SetNotReady(Index node, bool not_ready, absl::string_view why, int64_t since_us);
+  // To be called after a change of a node, of its session or of how many regions it has.
+  void UpdateDeadlinesOfNode(Index node);
+
+  Index AddSession(uint64_t id, const Hash128& fingerprint, absl::string_view owner,
+                   absl::string_view node_name);
+  void UpdateDeadlineOfSession(Index session);
+  // From now on it is only remembered. `at_us`: service time.
+  void EndSession(Index session, SessionState how, absl::string_view why, int64_t at_us);
+  // REQUIRES: it has ended.
+  void RemoveSession(Index session);
+
+  // The node (kNone: none) answers for the region from now on.
+  void BindRegion(Index region, Index node);
+  void SetFailed(Index region, bool failed, absl::string_view why);
+  // LOST: what the region holds counts in itself only. Does nothing if it is.
+  void DetachRegion(Index region, int64_t time_us);
+  // No longer LOST: what it holds counts in its groups again, whatever their limits. Does nothing
+  // if it is not. REQUIRES: no counter overflows.
+  void AttachRegion(Index region, int64_t time_us);
 
   // ---- Cgroups ----
 
@@ -77,7 +106,8 @@ class StateEditor {
   void TellOver(Index pool, bool was_over) {
     if (IsOver(pool) != was_over) changes_.TurnOver(state_, pool, !was_over);
   }
-  // Adds to, or takes off, a region's pool, its ancestors, and the same in its groups.
+  // Adds to, or takes off, a region's pool, its ancestors, and the same in the groups in which it
+  // counts.
   void AddUsage(Index pool, ByteCount bytes, int64_t time_us) {
     ChangeUsage(pool, bytes, true, time_us);
   }
@@ -111,7 +141,8 @@ class StateEditor {
   void ReleaseCharge(Index charge, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
   // Removes one item as ReleaseCharge does; the charge too if it was the last (returns true).
   bool GiveBackItem(Index item, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
-  // The RESERVED items of the charge expire then.
+  // The RESERVED items of the charge expire then, in service time. REQUIRES: its granted_sequence
+  // is set.
   void SetExpiry(Index charge, int64_t expires_at_us);
   // After the last RESERVED item of the charge has gone; does nothing while there is one.
   void EndReservation(Index charge);
@@ -146,6 +177,8 @@ class StateEditor {
   void RemoveRegionFromIndex(Index region);
   void AddCgroupToIndex(Index cgroup);
   void RemoveCgroupFromIndex(Index cgroup);
+  // Gives every pool of the region its counterpart in the group in which it counts.
+  void LinkPoolsToGroup(Index region);
   void RemovePool(Index pool);
   void ChangeUsage(Index pool, ByteCount bytes, bool add, int64_t time_us);
   void ChangeCounter(Index pool, ByteCount bytes, bool add, __int128 weighted);
@@ -173,6 +206,7 @@ class StateEditor {
   State& state_;
   SnapshotEpochs* epochs_;
   Changes& changes_;
+  Deadlines* deadlines_;
 };
 
 }  // namespace dmem

@@ -229,6 +229,7 @@ void StateEditor::SetExpiry(Index i, int64_t expires_at_us) {
   if (!charge.is_reserved) ++state_.scalars.reserved_charges;
   charge.is_reserved = true;
   charge.expires_at_us = expires_at_us;
+  deadlines_->Set(DeadlineKind::kReservation, charge.granted_sequence, i, expires_at_us);
 }
 
 void StateEditor::EndReservation(Index i) {
@@ -240,6 +241,7 @@ void StateEditor::EndReservation(Index i) {
   ChargeRecord& charge = state_.charges.Mutable(i);
   charge.is_reserved = false;
   charge.expires_at_us = 0;
+  deadlines_->Set(DeadlineKind::kReservation, charge.granted_sequence, i, absl::nullopt);
   --state_.scalars.reserved_charges;
 }
 

@@ -21,6 +21,8 @@ inline uint32_t HashPoolKey(Index cgroup, Index region) {
   return static_cast<uint32_t>(absl::HashOf(cgroup, region));
 }
 
+inline uint32_t HashId(uint64_t id) { return static_cast<uint32_t>(absl::HashOf(id)); }
+
 // `Table` is const for lookups.
 template <typename Table>
 struct RegionAccess {
@@ -54,6 +56,30 @@ struct IdAccess {
   Index next(Index i) const { return table[i].hash_next; }
   void prefetch(Index i) const { __builtin_prefetch(&table[i].id_hash); }
   void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
+};
+
+template <typename Table>
+struct NodeAccess {
+  Table& table;
+  uint32_t hash(Index i) const { return table[i].name_hash; }
+  Index next(Index i) const { return table[i].hash_next; }
+  void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
+};
+
+template <typename Table>
+struct SessionIdAccess {
+  Table& table;
+  uint32_t hash(Index i) const { return HashId(table[i].id); }
+  Index next(Index i) const { return table[i].id_next; }
+  void set_next(Index i, Index next) { table.Mutable(i).id_next = next; }
+};
+
+template <typename Table>
+struct SessionFingerprintAccess {
+  Table& table;
+  uint32_t hash(Index i) const { return static_cast<uint32_t>(table[i].fingerprint_low); }
+  Index next(Index i) const { return table[i].fingerprint_next; }
+  void set_next(Index i, Index next) { table.Mutable(i).fingerprint_next = next; }
 };
 
 template <template <typename> class Access, typename Table>

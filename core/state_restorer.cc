@@ -28,7 +28,7 @@ bool FitsInt32(int64_t value) { return value >= INT32_MIN && value <= INT32_MAX;
 
 // Whether no counter would overflow; the root's are the largest.
 bool Fits(const State& state, Index region, ByteCount bytes) {
-  for (; region != kNone; region = state.regions[region].parent) {
+  for (; region != kNone; region = state.GroupOf(region)) {
     if (!state.pools[state.regions[region].root_pool].counter.usage.Plus(bytes).has_value())
       return false;
   }
@@ -62,6 +62,12 @@ absl::Status StateRestorer::AddObject(absl::string_view key, absl::string_view v
       break;
     case kTombstoneKind:
       status = AddTombstone(key_in.BigEndian(), &in);
+      break;
+    case kNodeKind:
+      status = AddNode(key_in.BigEndian(), &in);
+      break;
+    case kSessionKind:
+      status = AddSession(key_in.BigEndian(), &in);
       break;
     default:
       return Damaged(
@@ -98,6 +104,11 @@ absl::Status StateRestorer::AddScalars(Decoder* in) {
   if (unattributed > static_cast<uint64_t>(UnattributedPolicy::kIgnore))
     return Damaged("an unknown policy for unattributed bytes");
   s.settings.unattributed = static_cast<UnattributedPolicy>(unattributed);
+  s.settings.sessions_max = in->Uint();
+  s.settings.lost_after_us = in->Int();
+  s.settings.refuses_stale_regions = in->Bool();
+  s.outage_us = in->Int();
+  s.ticked_at_us = in->Int();
   return absl::OkStatus();
 }
 
@@ -111,8 +122,11 @@ absl::Status StateRestorer::AddRegion(uint64_t id, Decoder* in) {
   const absl::string_view attributes = in->String();
   const auto device_used = ReadBytes(in), attributed = ReadBytes(in);
   const int64_t device_used_at_us = in->Int();
-  if (!in->ok() || id == 0 || name.empty() || !capacity || !reserved || !grantable ||
-      !device_used || !attributed || !IsRegionAttributes(attributes) ||
+  const uint64_t node = in->Uint();
+  const bool is_failed = in->Bool(), is_lost = in->Bool(), is_unconfirmed = in->Bool();
+  const absl::string_view failure = in->String();
+  if (!in->ok() || id == 0 || (is_group && (node != 0 || is_lost)) || name.empty() || !capacity ||
+      !reserved || !grantable || !device_used || !attributed || !IsRegionAttributes(attributes) ||
       !regions_.emplace(id, state.regions.size()).second) {
     return Damaged(absl::StrCat("a malformed region ", id));
   }
@@ -130,6 +144,10 @@ absl::Status StateRestorer::AddRegion(uint64_t id, Decoder* in) {
   region.device_used = *device_used;
   region.attributed = *attributed;
   region.device_used_at_us = device_used_at_us;
+  region.is_lost = is_lost;
+  region.is_unconfirmed = is_unconfirmed;
+  ledger_->editor().SetFailed(i, is_failed, failure);
+  if (node != 0) nodes_of_regions_.emplace_back(i, node);
   if (parent != 0) parents_.emplace_back(i, parent);
   return absl::OkStatus();
 }
@@ -218,6 +236,7 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
   const bool is_releasing = in->Bool();
   const absl::string_view lifecycle = in->String();
   const uint64_t basis = in->Uint();
+  const uint64_t session = in->Uint();
   if (!in->ok() || id.empty() || !IsChargeDetails(details) || !IsChargeLifecycle(lifecycle) ||
       !FitsInt32(priority) || items_granted > UINT16_MAX ||
       basis > static_cast<uint64_t>(Basis::kMeasured) || state.FindCharge(id) != kNone) {
@@ -237,6 +256,7 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
   charge.is_preemptible = is_preemptible;
   charge.is_partial = is_partial;
   charge.basis = static_cast<Basis>(basis);
+  charge.session = session;
   ledger_->editor().SetLifecycle(i, lifecycle);
   if (is_reserved) ledger_->editor().SetExpiry(i, expires_at_us);
   if (is_releasing) ledger_->editor().MarkReleasing(i);
@@ -296,8 +316,78 @@ absl::Status StateRestorer::AddTombstone(uint64_t serial, Decoder* in) {
   return absl::OkStatus();
 }
 
+absl::Status StateRestorer::AddNode(uint64_t id, Decoder* in) {
+  State& state = ledger_->state_;
+  const absl::string_view name = in->String(), why = in->String();
+  const uint64_t incarnation = in->Uint(), fenced_incarnation = in->Uint();
+  const bool is_not_ready = in->Bool();
+  const int64_t not_ready_since_us = in->Int(), unheard_since_us = in->Int();
+  const bool is_lost = in->Bool();
+  if (!in->ok() || id == 0 || name.empty() || state.FindNode(name) != kNone ||
+      !nodes_.emplace(id, state.nodes.size()).second) {
+    return Damaged(absl::StrCat("a malformed node ", id));
+  }
+  const Index i = ledger_->editor().AddNode(id, name);
+  NodeRecord& node = state.nodes.Mutable(i);
+  node.incarnation = incarnation;
+  node.fenced_incarnation = fenced_incarnation;
+  node.unheard_since_us = unheard_since_us;
+  node.is_lost = is_lost;
+  ledger_->editor().SetNotReady(i, is_not_ready, why, not_ready_since_us);
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::AddSession(uint64_t id, Decoder* in) {
+  State& state = ledger_->state_;
+  const absl::string_view owner = in->String(), node_name = in->String(), why = in->String();
+  SessionRecord record;
+  record.incarnation = in->Uint();
+  const uint64_t high = in->BigEndian(), low = in->BigEndian();
+  record.ttl_us = in->Int();
+  record.opened_at_us = in->Int();
+  record.heard_at_us = in->Int();
+  record.ended_at_us = in->Int();
+  const uint64_t how = in->Uint(), node_id = in->Uint();
+  const auto node = nodes_.find(node_id);
+  if (!in->ok() || id == 0 || how > static_cast<uint64_t>(SessionState::kSuperseded) ||
+      (node_id != 0 && node == nodes_.end())) {
+    return Damaged(absl::StrCat("a malformed session ", id));
+  }
+  record.state = static_cast<SessionState>(how);
+  if (node_id != 0 && (record.has_ended() || state.nodes[node->second].session != kNone)) {
+    return Damaged(absl::StrCat("session ", id, " is not the one of its node"));
+  }
+  const Index i = ledger_->editor().AddSession(id, Hash128{high, low}, owner, node_name);
+  SessionRecord& session = state.sessions.Mutable(i);
+  session.why = Blob::Make(why);
+  session.incarnation = record.incarnation;
+  session.ttl_us = record.ttl_us;
+  session.opened_at_us = record.opened_at_us;
+  session.heard_at_us = record.heard_at_us;
+  session.ended_at_us = record.ended_at_us;
+  session.state = record.state;
+  if (node_id == 0) return absl::OkStatus();
+  session.node = node->second;
+  state.nodes.Mutable(node->second).session = i;
+  return absl::OkStatus();
+}
+
+absl::Status StateRestorer::BindRegions() {
+  for (const auto& [region, node_id] : nodes_of_regions_) {
+    const auto node = nodes_.find(node_id);
+    if (node == nodes_.end()) {
+      return Damaged(absl::StrCat("a region's node ", node_id, " is missing"));
+    }
+    ledger_->editor().BindRegion(region, node->second);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status StateRestorer::Finish() {
   if (absl::Status status = LinkRegions(); !status.ok()) return status;
+  if (absl::Status status = BindRegions(); !status.ok()) return status;
+  ledger_->deadlines_ = Deadlines::Of(ledger_->state_);
+  ledger_->is_ticking_ = !ledger_->deadlines_.empty();
   for (const Index pool : unsorted_pools_) ledger_->editor().SortItems(pool);
   if (ledger_->state_.scalars.pools != pools_) {
     return Damaged(absl::StrCat(pools_, " pools are stored where ", ledger_->state_.scalars.pools,

@@ -42,12 +42,17 @@ class StateRestorer {
   // False: malformed.
   bool AddMeasured(Index item, Decoder* in);
   absl::Status AddTombstone(uint64_t serial, Decoder* in);
+  absl::Status AddNode(uint64_t id, Decoder* in);
+  absl::Status AddSession(uint64_t id, Decoder* in);
+  absl::Status BindRegions();
 
   Ledger* ledger_;
   absl::flat_hash_map<uint64_t, Index> regions_;  // By id.
   absl::flat_hash_map<uint64_t, Index> cgroups_;
   std::vector<std::pair<Index, uint64_t>>
       parents_;  // Of regions, to be linked once all groups are there.
+  absl::flat_hash_map<uint64_t, Index> nodes_;
+  std::vector<std::pair<Index, uint64_t>> nodes_of_regions_;  // To be bound once all are there.
   uint64_t pools_ = 0;
   absl::flat_hash_set<Index> unsorted_pools_;  // Whose items did not come newest last.
 };

@@ -24,7 +24,10 @@ class LedgerTest : public ::testing::Test {
  protected:
   void TearDown() override { Audit(); }
 
-  void Audit() { EXPECT_THAT(CheckInvariants(ledger_.state()).violations, ::testing::IsEmpty()); }
+  void Audit() {
+    EXPECT_THAT(CheckInvariants(ledger_.state()).violations, ::testing::IsEmpty());
+    EXPECT_THAT(ledger_.deadlines().Check(ledger_.state()), ::testing::IsEmpty());
+  }
 
   absl::Time Tick() {
     now_ += absl::Seconds(1);
