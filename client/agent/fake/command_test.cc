@@ -3,11 +3,13 @@
 
 #include "client/agent/fake/command.h"
 
-#include <signal.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
 
-#include "absl/strings/numbers.h"
 #include "client/agent/testing/temp_directory.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -63,21 +65,26 @@ TEST(CommandTest, TooMuchOutputIsAnErrorAndEndsTheProgram) {
 
 TEST(CommandTest, AProgramThatHangsIsKilledWithAllThatItStarted) {
   const TempDirectory directory;
-  const std::string pid_file = directory.path() + "/pid";
-  EXPECT_THAT(ErrorOf(Shell("cat /dev/zero >/dev/null & echo $! > " + pid_file + "; wait", "",
-                            absl::Seconds(1))),
-              HasSubstr("took longer than 1s"));
-  int pid = 0;
-  ASSERT_TRUE(absl::SimpleAtoi(directory.Read("pid"), &pid));
-  // Killed: it is gone, or nobody has asked for its status yet.
-  std::string state = "gone";
-  if (::kill(pid, 0) == 0) {
-    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-    std::string number;
-    std::string name;
-    stat >> number >> name >> state;
+  const std::string pipe = directory.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  // What the shell starts holds the pipe, and does nothing else for ever.
+  EXPECT_THAT(
+      ErrorOf(Shell("{ echo started >&9; exec cat /dev/zero; } 9>" + pipe + " >/dev/null & wait",
+                    "", absl::Seconds(2))),
+      HasSubstr("took longer than 2s"));
+  std::string written;
+  char buffer[64];
+  ssize_t size = -1;
+  while (size != 0) {  // The pipe ends when nobody holds it any more.
+    pollfd polled = {reader, POLLIN, 0};
+    ASSERT_EQ(::poll(&polled, 1, 60000), 1) << "what the shell started is still there";
+    size = ::read(reader, buffer, sizeof(buffer));
+    if (size > 0) written.append(buffer, static_cast<size_t>(size));
   }
-  EXPECT_TRUE(state == "gone" || state == "Z" || state == "X") << state;
+  EXPECT_EQ(written, "started\n");
+  ::close(reader);
 }
 
 TEST(CommandTest, AProgramThatClosesItsOutputAndGoesOnIsWaitedFor) {

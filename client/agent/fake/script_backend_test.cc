@@ -61,6 +61,9 @@ TEST_F(ScriptBackendTest, TheDevicesAndTheCapabilityAreWhatTheScriptSays) {
   Prints("scan", R"({"devices": [{"region": "npu/0"}], "problems": ["npu/1 is busy"]})");
   EXPECT_THAT(Scan().problems, ElementsAre(absl::UnavailableError("npu/1 is busy")));
   EXPECT_EQ(Backend().capability(), Capability::kWatching);
+  Prints("scan", R"({"capability": "blind", "devices": [{"region": "npu/0"}]})");
+  Scan();
+  EXPECT_EQ(Backend().capability(), Capability::kBlind);
 }
 
 TEST_F(ScriptBackendTest, AScanThatFailsKeepsTheDevices) {
