@@ -1,0 +1,323 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/books/node_books.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/cli/byte_size.h"
+
+namespace dmem::client {
+namespace {
+
+constexpr size_t kChargeIdBytesMax = 128;
+
+// FNV-1a: only has to be the same for ever.
+uint64_t StableHash(absl::string_view text) {
+  uint64_t hash = 14695981039346656037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash;
+}
+
+std::string ChargeIdOf(absl::string_view kind, absl::string_view who, absl::string_view region) {
+  std::string id = absl::StrCat(kind, "/", who, "/", region);
+  if (id.size() <= kChargeIdBytesMax) return id;
+  return absl::StrCat(kind, "/", absl::Hex(StableHash(who), absl::kZeroPad16), "/",
+                      absl::Hex(StableHash(region), absl::kZeroPad16));
+}
+
+uint64_t GrantableOf(const Device& device) {
+  const uint64_t reserved = std::min(device.capacity_bytes, device.reserved_bytes.value_or(0));
+  return device.capacity_bytes - reserved;
+}
+
+class Bookkeeper {
+ public:
+  explicit Bookkeeper(const NodeSight& sight) : sight_(sight) {
+    for (const SeenProcess& process : sight.processes) {
+      Measured& seen = by_processes_[{process.pod_uid, process.region}];
+      ++seen.processes;
+      if (!process.used_bytes.has_value()) seen.is_complete = false;
+      seen.bytes += process.used_bytes.value_or(0);
+    }
+    for (const KnownItem& item : sight.known) known_[{item.charge_id, item.region}] = &item;
+  }
+
+  NodeBooks Run() {
+    for (const SeenPod& pod : sight_.pods) AddPod(pod);
+    AddStrangers();
+    AddGonePods();
+    std::sort(books_.holdings.begin(), books_.holdings.end(),
+              [](const Holding& a, const Holding& b) {
+                return std::tie(a.region, a.charge_id) < std::tie(b.region, b.charge_id);
+              });
+    return std::move(books_);
+  }
+
+ private:
+  struct Measured {
+    uint64_t bytes = 0;
+    int processes = 0;
+    bool is_complete = true;
+  };
+
+  std::string RegionName(absl::string_view local) const {
+    return absl::StrCat(sight_.node, "/", local);
+  }
+
+  // Absent: the annotation is not there, or cannot be read.
+  std::optional<uint64_t> AmountOf(const Pod& pod, const char* annotation) {
+    const auto it = pod.annotations.find(annotation);
+    if (it == pod.annotations.end()) return std::nullopt;
+    const absl::StatusOr<uint64_t> bytes = ParseByteSize(it->second);
+    if (bytes.ok()) return *bytes;
+    books_.problems.push_back(absl::InvalidArgumentError(
+        absl::StrCat("annotation ", annotation, " of pod ", pod.name_space, "/", pod.name,
+                     " is not an amount of bytes: ", bytes.status().message())));
+    return std::nullopt;
+  }
+
+  static bool HasDevice(const Pod& pod, const Device& device) {
+    for (const PodContainer& container : pod.containers) {
+      for (const PodDevice& given : container.devices) {
+        for (const std::string& id : given.ids) {
+          if (std::find(device.device_ids.begin(), device.device_ids.end(), id) !=
+              device.device_ids.end())
+            return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  // What is seen of a pod on a device; absent if nothing can be said.
+  std::optional<uint64_t> MeasuredOf(const SeenPod& pod, const std::string& local) const {
+    const auto usage = sight_.cgroup_usage.find({pod.node_cgroup, local});
+    if (!pod.node_cgroup.empty() && usage != sight_.cgroup_usage.end()) return usage->second;
+    return ByProcesses(pod.pod.cgroup_uid, local);
+  }
+
+  std::optional<uint64_t> ByProcesses(const std::string& uid, const std::string& local) const {
+    const auto it = by_processes_.find({uid, local});
+    if (it == by_processes_.end()) {
+      if (sight_.listed_regions.count(local) == 0) return std::nullopt;
+      return 0;
+    }
+    if (!it->second.is_complete) return std::nullopt;
+    return it->second.bytes;
+  }
+
+  bool HasProcesses(const std::string& uid, const std::string& local) const {
+    return !uid.empty() && by_processes_.count({uid, local}) > 0;
+  }
+
+  void AddPod(const SeenPod& seen) {
+    const Pod& pod = seen.pod;
+    if (pod.cgroup_uid.empty()) {
+      // Only kubelet knows it so far; its charge needs its uid.
+      if (pod.has_devices_known && !pod.containers.empty()) unidentified_ = true;
+      return;
+    }
+    uids_.insert(pod.cgroup_uid);
+    for (const Device& device : sight_.devices) AddPodOnDevice(seen, device);
+  }
+
+  void AddPodOnDevice(const SeenPod& seen, const Device& device) {
+    const Pod& pod = seen.pod;
+    const bool is_given = HasDevice(pod, device);
+    const std::optional<uint64_t> measured = MeasuredOf(seen, device.region);
+    const bool is_seen = HasProcesses(pod.cgroup_uid, device.region) || measured.value_or(0) > 0;
+    Holding holding = HoldingOf(seen, device);
+    const KnownItem* known = FindKnown(holding);
+    if (!is_given && !is_seen && known == nullptr) return;
+
+    const bool is_over = HasEnded(pod);
+    if ((is_over || !is_given) && !is_seen && known != nullptr) {
+      return EndOrKeep(holding, *known, pod.cgroup_uid, device);
+    }
+    if (is_over && !is_seen) return;
+    holding.measured_bytes = measured;
+    holding.state = HoldingState::kRunning;
+    if (pod.phase == "Pending" && !is_seen) holding.state = HoldingState::kPending;
+    if (is_over || pod.is_deleting) holding.state = HoldingState::kEnding;
+    Book(pod, device, is_given, &holding);
+    books_.holdings.push_back(std::move(holding));
+  }
+
+  Holding HoldingOf(const SeenPod& seen, const Device& device) const {
+    const Pod& pod = seen.pod;
+    Holding holding;
+    holding.region = RegionName(device.region);
+    holding.local_region = device.region;
+    const auto reserved = pod.annotations.find(kChargeAnnotation);
+    holding.charge_id = reserved != pod.annotations.end() && !reserved->second.empty()
+                            ? reserved->second
+                            : IdOf(pod.cgroup_uid, device.region);
+    holding.cgroup = seen.mapped.cgroup;
+    holding.node_cgroup = seen.node_cgroup;
+    holding.pod_uid = pod.cgroup_uid;
+    holding.pod_namespace = pod.name_space;
+    holding.pod_name = pod.name;
+    return holding;
+  }
+
+  void Book(const Pod& pod, const Device& device, bool is_given, Holding* holding) {
+    const std::optional<uint64_t> limit = AmountOf(pod, kLimitAnnotation);
+    const std::optional<uint64_t> request = AmountOf(pod, kRequestAnnotation);
+    if (limit.has_value() && *limit != kNoLimit) {
+      holding->booked_bytes = *limit;
+      holding->max_bytes = *limit;
+      holding->is_limited = true;
+    } else if (is_given && device.capacity_bytes > 0) {
+      holding->booked_bytes = GrantableOf(device);
+    } else {
+      holding->is_measured_basis = true;
+      holding->booked_bytes = holding->measured_bytes.value_or(0);
+    }
+    if (request.has_value()) {
+      holding->low_bytes = std::min(*request, holding->max_bytes);
+      holding->is_limited = true;
+    }
+  }
+
+  std::string IdOf(const std::string& uid, const std::string& local) const {
+    const auto remembered = sight_.remembered_ids.find(uid);
+    if (remembered != sight_.remembered_ids.end()) return remembered->second;
+    return PodChargeId(uid, local);
+  }
+
+  const KnownItem* FindKnown(const Holding& holding) const {
+    const auto it = known_.find({holding.charge_id, holding.region});
+    return it == known_.end() ? nullptr : it->second;
+  }
+
+  // Processes whose pod no source knows, or that are of none.
+  void AddStrangers() {
+    for (const auto& [key, seen] : by_processes_) {
+      const auto& [uid, local] = key;
+      if (uids_.count(uid) > 0) continue;
+      Holding holding;
+      holding.region = RegionName(local);
+      holding.local_region = local;
+      holding.pod_uid = uid;
+      holding.charge_id = uid.empty() ? HostChargeId(sight_.node, local) : IdOf(uid, local);
+      holding.cgroup = uid.empty() ? kUnmappedHostCgroup : MappedOf(uid);
+      if (seen.is_complete) holding.measured_bytes = seen.bytes;
+      holding.is_measured_basis = true;
+      holding.booked_bytes = seen.bytes;
+      if (const KnownItem* known = FindKnown(holding); known != nullptr && !uid.empty()) {
+        // Its pod is gone: what it was charged for stays until its last process has ended.
+        holding.state = HoldingState::kEnding;
+        holding.cgroup = known->cgroup;
+        holding.is_measured_basis = known->is_measured_basis;
+        if (!known->is_measured_basis) holding.booked_bytes = known->bytes;
+      }
+      books_.holdings.push_back(std::move(holding));
+    }
+  }
+
+  static std::string MappedOf(const std::string& uid) {
+    Pod pod;
+    pod.cgroup_uid = uid;
+    return MapPod({}, pod).cgroup;
+  }
+
+  // What is charged to pods that are not there any more, and has no process.
+  void AddGonePods() {
+    std::set<std::pair<std::string, std::string>> held;
+    for (const Holding& holding : books_.holdings) held.emplace(holding.charge_id, holding.region);
+    for (const NodeBooks::Freed& freed : books_.freed)
+      held.emplace(freed.item.charge_id, freed.item.region);
+    for (const KnownItem& item : sight_.known) {
+      if (item.is_reserved || held.count({item.charge_id, item.region}) > 0) continue;
+      const Device* device = FindDevice(item.region);
+      if (device == nullptr) continue;  // Not seen this time: nothing follows.
+      const std::optional<std::string> uid = UidOf(item.charge_id, device->region);
+      if (!uid.has_value()) continue;  // Somebody else's.
+      Holding holding;
+      holding.charge_id = item.charge_id;
+      holding.region = item.region;
+      holding.local_region = device->region;
+      EndOrKeep(holding, item, *uid, *device);
+    }
+  }
+
+  const Device* FindDevice(const std::string& region) const {
+    for (const Device& device : sight_.devices) {
+      if (RegionName(device.region) == region) return &device;
+    }
+    return nullptr;
+  }
+
+  // Whose charge it is: a pod's uid, or empty for what is of no pod. Absent: not one of ours.
+  std::optional<std::string> UidOf(absl::string_view charge_id, const std::string& local) const {
+    if (charge_id == HostChargeId(sight_.node, local)) return "";
+    for (const auto& [uid, id] : sight_.remembered_ids) {
+      if (id == charge_id) return uid;
+    }
+    if (!absl::ConsumePrefix(&charge_id, "pod/")) return std::nullopt;
+    return std::string(charge_id.substr(0, charge_id.find('/')));
+  }
+
+  // An item without a process: given back if that is known, else held on.
+  void EndOrKeep(Holding holding, const KnownItem& item, const std::string& uid,
+                 const Device& device) {
+    const std::string evidence = EvidenceOf(uid, device);
+    const bool pod_may_be_there = !sight_.pods_are_complete || unidentified_;
+    if (!evidence.empty() && !pod_may_be_there) {
+      books_.freed.push_back({item, evidence});
+      return;
+    }
+    holding.cgroup = item.cgroup;
+    holding.state = HoldingState::kEnding;
+    holding.is_measured_basis = item.is_measured_basis;
+    holding.booked_bytes = item.bytes;
+    holding.pod_uid = uid;
+    holding.measured_bytes = ByProcesses(uid, device.region);
+    // Of a pod that may be there, nothing changes.
+    if (pod_may_be_there && !item.is_releasing) holding.state = HoldingState::kRunning;
+    books_.holdings.push_back(std::move(holding));
+  }
+
+  // Why nothing that the pod held is on the device any more; empty: that is not known.
+  std::string EvidenceOf(const std::string& uid, const Device& device) const {
+    if (device.failed) return "";
+    if (sight_.listed_regions.count(device.region) > 0) {
+      return absl::StrCat("no process of ", uid.empty() ? "it" : absl::StrCat("pod ", uid),
+                          " is on ", device.region);
+    }
+    if (!device.used_bytes.has_value()) return "";
+    uint64_t attributed = device.reserved_bytes.value_or(0);
+    for (const auto& [key, bytes] : sight_.cgroup_usage) {
+      if (key.second == device.region) attributed += bytes;
+    }
+    if (*device.used_bytes > attributed) return "";
+    return absl::StrCat("all ", *device.used_bytes, " bytes in use on ", device.region,
+                        " are others'");
+  }
+
+  const NodeSight& sight_;
+  std::map<std::pair<std::string, std::string>, Measured> by_processes_;  // By uid and region.
+  std::map<std::pair<std::string, std::string>, const KnownItem*> known_;
+  std::set<std::string> uids_;
+  // kubelet has a pod with devices of which nobody knows the uid yet.
+  bool unidentified_ = false;
+  NodeBooks books_;
+};
+
+}  // namespace
+
+std::string PodChargeId(absl::string_view pod_uid, absl::string_view local_region) {
+  return ChargeIdOf("pod", pod_uid, local_region);
+}
+
+std::string HostChargeId(absl::string_view node, absl::string_view local_region) {
+  return ChargeIdOf("host", node, local_region);
+}
+
+NodeBooks MakeNodeBooks(const NodeSight& sight) { return Bookkeeper(sight).Run(); }
+
+}  // namespace dmem::client

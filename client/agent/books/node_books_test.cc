@@ -1,0 +1,284 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/books/node_books.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace dmem::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr uint64_t kGib = uint64_t{1} << 30;
+
+class NodeBooksTest : public ::testing::Test {
+ protected:
+  NodeBooksTest() {
+    sight_.node = "n1";
+    sight_.pods_are_complete = true;
+    Device device;
+    device.region = "gpu0";
+    device.capacity_bytes = 48 * kGib;
+    device.reserved_bytes = 1 * kGib;
+    device.device_ids = {"GPU-a"};
+    sight_.devices.push_back(device);
+    sight_.listed_regions.insert("gpu0");
+  }
+
+  // A running pod in /ns/ml that kubelet gave the device to.
+  SeenPod& AddPod(const std::string& uid, bool given = true) {
+    SeenPod seen;
+    seen.pod.name_space = "ml";
+    seen.pod.name = "pod-" + uid;
+    seen.pod.is_described = true;
+    seen.pod.uid = seen.pod.cgroup_uid = uid;
+    seen.pod.phase = "Running";
+    seen.pod.has_devices_known = true;
+    PodContainer container;
+    container.name = "main";
+    if (given) {
+      PodDevice device;
+      device.ids = {"GPU-a"};
+      container.devices.push_back(device);
+    }
+    seen.pod.containers.push_back(container);
+    seen.mapped.cgroup = "/ns/ml";
+    sight_.pods.push_back(seen);
+    return sight_.pods.back();
+  }
+
+  void AddProcess(const std::string& uid, uint64_t bytes) {
+    sight_.processes.push_back({"gpu0", bytes, uid});
+  }
+
+  void Know(const std::string& charge_id, uint64_t bytes, const std::string& cgroup = "/ns/ml") {
+    KnownItem item;
+    item.charge_id = charge_id;
+    item.cgroup = cgroup;
+    item.region = "n1/gpu0";
+    item.bytes = bytes;
+    sight_.known.push_back(item);
+  }
+
+  // The only holding.
+  Holding One() {
+    const NodeBooks books = MakeNodeBooks(sight_);
+    EXPECT_THAT(books.holdings, SizeIs(1));
+    return books.holdings.empty() ? Holding() : books.holdings[0];
+  }
+
+  NodeSight sight_;
+};
+
+TEST_F(NodeBooksTest, PodThatHasADeviceHoldsAllThatItCanGrant) {
+  AddPod("u1");
+  AddProcess("u1", 3 * kGib);
+  const Holding holding = One();
+  EXPECT_EQ(holding.charge_id, "pod/u1/gpu0");
+  EXPECT_EQ(holding.cgroup, "/ns/ml");
+  EXPECT_EQ(holding.region, "n1/gpu0");
+  EXPECT_EQ(holding.booked_bytes, 47 * kGib);
+  EXPECT_EQ(holding.measured_bytes, 3 * kGib);
+  EXPECT_FALSE(holding.is_measured_basis);
+  EXPECT_FALSE(holding.is_limited) << "nobody set a limit";
+  EXPECT_EQ(holding.state, HoldingState::kRunning);
+}
+
+TEST_F(NodeBooksTest, AnnotationsSayWhatIsBookedAndProtected) {
+  AddPod("u1").pod.annotations = {{kLimitAnnotation, "8Gi"}, {kRequestAnnotation, "2Gi"}};
+  const Holding holding = One();
+  EXPECT_EQ(holding.booked_bytes, 8 * kGib);
+  EXPECT_TRUE(holding.is_limited);
+  EXPECT_EQ(holding.max_bytes, 8 * kGib);
+  EXPECT_EQ(holding.low_bytes, 2 * kGib);
+}
+
+TEST_F(NodeBooksTest, AnnotationThatIsNoAmountIsReportedAndNotGuessed) {
+  AddPod("u1").pod.annotations = {{kLimitAnnotation, "much"}};
+  const NodeBooks books = MakeNodeBooks(sight_);
+  ASSERT_THAT(books.problems, SizeIs(1));
+  EXPECT_THAT(std::string(books.problems[0].message()), HasSubstr("ml/pod-u1"));
+  ASSERT_THAT(books.holdings, SizeIs(1));
+  EXPECT_EQ(books.holdings[0].booked_bytes, 47 * kGib);
+}
+
+TEST_F(NodeBooksTest, PodOnADeviceThatNobodyGaveToItIsBookedByMeasure) {
+  AddPod("u1", /*given=*/false);
+  AddProcess("u1", 3 * kGib);
+  const Holding holding = One();
+  EXPECT_TRUE(holding.is_measured_basis);
+  EXPECT_EQ(holding.booked_bytes, 3 * kGib);
+}
+
+TEST_F(NodeBooksTest, ProcessesOfNoPodAreHeldByTheHost) {
+  AddProcess("", kGib);
+  AddProcess("", kGib);
+  const Holding holding = One();
+  EXPECT_EQ(holding.charge_id, "host/n1/gpu0");
+  EXPECT_EQ(holding.cgroup, kUnmappedHostCgroup);
+  EXPECT_EQ(holding.booked_bytes, 2 * kGib);
+}
+
+TEST_F(NodeBooksTest, ProcessOfAPodThatNoSourceKnowsIsNotDropped) {
+  AddProcess("u9", kGib);
+  const Holding holding = One();
+  EXPECT_EQ(holding.charge_id, "pod/u9/gpu0");
+  EXPECT_EQ(holding.cgroup, "/unmapped/pod/u9");
+}
+
+TEST_F(NodeBooksTest, PodThatHasNotStartedIsPending) {
+  AddPod("u1").pod.phase = "Pending";
+  EXPECT_EQ(One().state, HoldingState::kPending);
+  AddProcess("u1", 1);
+  EXPECT_EQ(One().state, HoldingState::kRunning) << "a process is proof";
+}
+
+TEST_F(NodeBooksTest, DeletedPodIsEndingAndKeepsItsBytesWhileItIsThere) {
+  AddPod("u1").pod.is_deleting = true;
+  Know("pod/u1/gpu0", 47 * kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  ASSERT_THAT(books.holdings, SizeIs(1));
+  EXPECT_EQ(books.holdings[0].state, HoldingState::kEnding);
+  EXPECT_EQ(books.holdings[0].booked_bytes, 47 * kGib);
+  EXPECT_THAT(books.freed, IsEmpty());
+}
+
+TEST_F(NodeBooksTest, ForceDeletedPodWhoseProcessLivesOnKeepsItsBytes) {
+  Know("pod/u1/gpu0", 47 * kGib);
+  AddProcess("u1", 3 * kGib);
+  const Holding holding = One();
+  EXPECT_EQ(holding.state, HoldingState::kEnding);
+  EXPECT_EQ(holding.charge_id, "pod/u1/gpu0");
+  EXPECT_EQ(holding.cgroup, "/ns/ml") << "as it was charged, not as an unknown pod";
+  EXPECT_EQ(holding.booked_bytes, 47 * kGib);
+  EXPECT_EQ(holding.measured_bytes, 3 * kGib);
+}
+
+TEST_F(NodeBooksTest, GonePodWithoutAProcessIsFreedWithEvidence) {
+  Know("pod/u1/gpu0", 47 * kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  EXPECT_THAT(books.holdings, IsEmpty());
+  ASSERT_THAT(books.freed, SizeIs(1));
+  EXPECT_EQ(books.freed[0].item.charge_id, "pod/u1/gpu0");
+  EXPECT_EQ(books.freed[0].evidence, "no process of pod u1 is on gpu0");
+}
+
+TEST_F(NodeBooksTest, EndedPodWithoutAProcessIsFreed) {
+  AddPod("u1").pod.phase = "Failed";
+  Know("pod/u1/gpu0", 47 * kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  EXPECT_THAT(books.holdings, IsEmpty());
+  EXPECT_THAT(books.freed, SizeIs(1));
+}
+
+TEST_F(NodeBooksTest, NothingIsFreedWhileProcessesAreNotListed) {
+  sight_.listed_regions.clear();
+  Know("pod/u1/gpu0", 47 * kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  EXPECT_THAT(books.freed, IsEmpty());
+  ASSERT_THAT(books.holdings, SizeIs(1));
+  EXPECT_EQ(books.holdings[0].state, HoldingState::kEnding);
+}
+
+TEST_F(NodeBooksTest, WithoutAListOfProcessesADeviceThatIsNotInUseIsEvidence) {
+  sight_.listed_regions.clear();
+  Know("pod/u1/gpu0", 47 * kGib);
+  sight_.devices[0].used_bytes = 3 * kGib;
+  sight_.cgroup_usage[{"/kubepods/other", "gpu0"}] = 2 * kGib - 1;
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty()) << "one byte is nobody's";
+  sight_.cgroup_usage[{"/kubepods/other", "gpu0"}] = 2 * kGib;
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, SizeIs(1));
+}
+
+TEST_F(NodeBooksTest, NothingIsFreedWhileAPodSourceFails) {
+  sight_.pods_are_complete = false;
+  Know("pod/u1/gpu0", 47 * kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  EXPECT_THAT(books.freed, IsEmpty());
+  ASSERT_THAT(books.holdings, SizeIs(1));
+  EXPECT_EQ(books.holdings[0].state, HoldingState::kRunning) << "nobody said that it is gone";
+}
+
+TEST_F(NodeBooksTest, NothingIsFreedWhileKubeletHasAPodOfWhichTheUidIsNotKnown) {
+  AddPod("").pod.is_described = false;
+  Know("pod/u1/gpu0", 47 * kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  EXPECT_THAT(books.freed, IsEmpty());
+  EXPECT_THAT(books.holdings, SizeIs(1));
+}
+
+TEST_F(NodeBooksTest, NothingIsFreedOnADeviceThatFailed) {
+  sight_.devices[0].failed = true;
+  Know("pod/u1/gpu0", 47 * kGib);
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty());
+}
+
+TEST_F(NodeBooksTest, NothingIsFreedOnADeviceThatWasNotSeen) {
+  sight_.devices.clear();
+  Know("pod/u1/gpu0", 47 * kGib);
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty());
+}
+
+TEST_F(NodeBooksTest, ChargesOfOthersAreLeftAlone) {
+  Know("c-123", kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  EXPECT_THAT(books.freed, IsEmpty());
+  EXPECT_THAT(books.holdings, IsEmpty());
+}
+
+TEST_F(NodeBooksTest, PodOfASchedulerHoldsUnderItsReservationAlsoWhenItIsGone) {
+  AddPod("u1").pod.annotations = {{kChargeAnnotation, "job-7"}};
+  EXPECT_EQ(One().charge_id, "job-7");
+  sight_.pods.clear();
+  sight_.remembered_ids["u1"] = "job-7";
+  Know("job-7", 8 * kGib);
+  AddProcess("u1", kGib);
+  EXPECT_EQ(One().charge_id, "job-7");
+  EXPECT_EQ(One().booked_bytes, 8 * kGib);
+  sight_.processes.clear();
+  const NodeBooks books = MakeNodeBooks(sight_);
+  ASSERT_THAT(books.freed, SizeIs(1));
+  EXPECT_EQ(books.freed[0].item.charge_id, "job-7");
+}
+
+TEST_F(NodeBooksTest, CgroupsOwnUsageIsTheBetterNumber) {
+  AddPod("u1").node_cgroup = "/kubepods/pod1";
+  AddProcess("u1", 1);
+  sight_.cgroup_usage[{"/kubepods/pod1", "gpu0"}] = 5 * kGib;
+  EXPECT_EQ(One().measured_bytes, 5 * kGib);
+}
+
+TEST_F(NodeBooksTest, ProcessOfUnknownSizeMakesTheSumUnknown) {
+  AddPod("u1");
+  AddProcess("u1", kGib);
+  sight_.processes.push_back({"gpu0", std::nullopt, "u1"});
+  EXPECT_EQ(One().measured_bytes, std::nullopt);
+}
+
+TEST_F(NodeBooksTest, HoldingsAreInOrderWhateverTheOrderOfThePods) {
+  AddPod("u2");
+  AddPod("u1");
+  const NodeBooks books = MakeNodeBooks(sight_);
+  ASSERT_THAT(books.holdings, SizeIs(2));
+  EXPECT_EQ(books.holdings[0].charge_id, "pod/u1/gpu0");
+  EXPECT_EQ(books.holdings[1].charge_id, "pod/u2/gpu0");
+}
+
+TEST(ChargeIdsTest, LongNamesMakeIdsThatAreShortAndDifferent) {
+  const std::string long_a(200, 'a'), long_b(200, 'b');
+  EXPECT_EQ(PodChargeId("u1", "gpu0"), "pod/u1/gpu0");
+  EXPECT_LE(PodChargeId("u1", long_a).size(), 128u);
+  EXPECT_NE(PodChargeId("u1", long_a), PodChargeId("u1", long_b));
+  EXPECT_NE(PodChargeId("u1", long_a), PodChargeId("u2", long_a));
+  EXPECT_NE(HostChargeId("u1", long_a), PodChargeId("u1", long_a));
+}
+
+}  // namespace
+}  // namespace dmem::client
