@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/cli/byte_size.h"
@@ -13,7 +14,7 @@
 namespace dmem::client {
 namespace {
 
-constexpr size_t kChargeIdBytesMax = 128;
+constexpr size_t kBaseBytesMax = 108;
 
 // FNV-1a: only has to be the same for ever.
 uint64_t StableHash(absl::string_view text) {
@@ -22,9 +23,9 @@ uint64_t StableHash(absl::string_view text) {
   return hash;
 }
 
-std::string ChargeIdOf(absl::string_view kind, absl::string_view who, absl::string_view region) {
-  std::string id = absl::StrCat(kind, "/", who, "/", region);
-  if (id.size() <= kChargeIdBytesMax) return id;
+std::string BaseOf(absl::string_view kind, absl::string_view who, absl::string_view region) {
+  std::string base = absl::StrCat(kind, "/", who, "/", region);
+  if (base.size() <= kBaseBytesMax && !absl::StrContains(base, "~")) return base;
   return absl::StrCat(kind, "/", absl::Hex(StableHash(who), absl::kZeroPad16), "/",
                       absl::Hex(StableHash(region), absl::kZeroPad16));
 }
@@ -43,7 +44,13 @@ class Bookkeeper {
       if (!process.used_bytes.has_value()) seen.is_complete = false;
       seen.bytes += process.used_bytes.value_or(0);
     }
-    for (const KnownItem& item : sight.known) known_[{item.charge_id, item.region}] = &item;
+    for (const KnownItem& item : sight.known) {
+      known_[{item.charge_id, item.region}] = &item;
+      // Two of one base: the later one was sent by an agent that ended before the answer came, and
+      // Reconcile gives it back.
+      known_by_base_.emplace(
+          std::make_pair(item.charge_id.substr(0, item.charge_id.find('~')), item.region), &item);
+    }
   }
 
   NodeBooks Run() {
@@ -52,7 +59,8 @@ class Bookkeeper {
     AddGonePods();
     std::sort(books_.holdings.begin(), books_.holdings.end(),
               [](const Holding& a, const Holding& b) {
-                return std::tie(a.region, a.charge_id) < std::tie(b.region, b.charge_id);
+                return std::tie(a.region, a.id_base, a.charge_id) <
+                       std::tie(b.region, b.id_base, b.charge_id);
               });
     return std::move(books_);
   }
@@ -152,10 +160,10 @@ class Bookkeeper {
     Holding holding;
     holding.region = RegionName(device.region);
     holding.local_region = device.region;
+    holding.id_base = PodIdBase(pod.cgroup_uid, device.region);
     const auto reserved = pod.annotations.find(kChargeAnnotation);
-    holding.charge_id = reserved != pod.annotations.end() && !reserved->second.empty()
-                            ? reserved->second
-                            : IdOf(pod.cgroup_uid, device.region);
+    if (reserved != pod.annotations.end()) holding.charge_id = reserved->second;
+    FillChargeId(&holding);
     holding.cgroup = seen.mapped.cgroup;
     holding.node_cgroup = seen.node_cgroup;
     holding.pod_uid = pod.cgroup_uid;
@@ -183,10 +191,15 @@ class Bookkeeper {
     }
   }
 
-  std::string IdOf(const std::string& uid, const std::string& local) const {
-    const auto remembered = sight_.remembered_ids.find(uid);
-    if (remembered != sight_.remembered_ids.end()) return remembered->second;
-    return PodChargeId(uid, local);
+  void FillChargeId(Holding* holding) const {
+    if (!holding->charge_id.empty()) return;
+    const auto remembered = sight_.remembered_ids.find(holding->pod_uid);
+    const auto known = known_by_base_.find({holding->id_base, holding->region});
+    if (!holding->pod_uid.empty() && remembered != sight_.remembered_ids.end()) {
+      holding->charge_id = remembered->second;
+    } else if (known != known_by_base_.end()) {
+      holding->charge_id = known->second->charge_id;
+    }
   }
 
   const KnownItem* FindKnown(const Holding& holding) const {
@@ -203,7 +216,8 @@ class Bookkeeper {
       holding.region = RegionName(local);
       holding.local_region = local;
       holding.pod_uid = uid;
-      holding.charge_id = uid.empty() ? HostChargeId(sight_.node, local) : IdOf(uid, local);
+      holding.id_base = uid.empty() ? HostIdBase(sight_.node, local) : PodIdBase(uid, local);
+      FillChargeId(&holding);
       holding.cgroup = uid.empty() ? kUnmappedHostCgroup : MappedOf(uid);
       if (seen.is_complete) holding.measured_bytes = seen.bytes;
       holding.is_measured_basis = true;
@@ -239,6 +253,7 @@ class Bookkeeper {
       if (!uid.has_value()) continue;  // Somebody else's.
       Holding holding;
       holding.charge_id = item.charge_id;
+      holding.id_base = item.charge_id.substr(0, item.charge_id.find('~'));
       holding.region = item.region;
       holding.local_region = device->region;
       EndOrKeep(holding, item, *uid, *device);
@@ -254,7 +269,8 @@ class Bookkeeper {
 
   // Whose charge it is: a pod's uid, or empty for what is of no pod. Absent: not one of ours.
   std::optional<std::string> UidOf(absl::string_view charge_id, const std::string& local) const {
-    if (charge_id == HostChargeId(sight_.node, local)) return "";
+    charge_id = charge_id.substr(0, charge_id.find('~'));
+    if (charge_id == HostIdBase(sight_.node, local)) return "";
     for (const auto& [uid, id] : sight_.remembered_ids) {
       if (id == charge_id) return uid;
     }
@@ -300,8 +316,9 @@ class Bookkeeper {
   }
 
   const NodeSight& sight_;
-  std::map<std::pair<std::string, std::string>, Measured> by_processes_;  // By uid and region.
-  std::map<std::pair<std::string, std::string>, const KnownItem*> known_;
+  std::map<std::pair<std::string, std::string>, Measured> by_processes_;   // By uid and region.
+  std::map<std::pair<std::string, std::string>, const KnownItem*> known_;  // By id.
+  std::map<std::pair<std::string, std::string>, const KnownItem*> known_by_base_;  // By id_base.
   std::set<std::string> uids_;
   // kubelet has a pod with devices of which nobody knows the uid yet.
   bool unidentified_ = false;
@@ -310,12 +327,16 @@ class Bookkeeper {
 
 }  // namespace
 
-std::string PodChargeId(absl::string_view pod_uid, absl::string_view local_region) {
-  return ChargeIdOf("pod", pod_uid, local_region);
+std::string PodIdBase(absl::string_view pod_uid, absl::string_view local_region) {
+  return BaseOf("pod", pod_uid, local_region);
 }
 
-std::string HostChargeId(absl::string_view node, absl::string_view local_region) {
-  return ChargeIdOf("host", node, local_region);
+std::string HostIdBase(absl::string_view node, absl::string_view local_region) {
+  return BaseOf("host", node, local_region);
+}
+
+std::string ChargeIdAt(absl::string_view base, absl::Time now) {
+  return absl::StrCat(base, "~", absl::Hex(absl::ToUnixMicros(now)));
 }
 
 NodeBooks MakeNodeBooks(const NodeSight& sight) { return Bookkeeper(sight).Run(); }

@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "client/agent/device_backend.h"
 #include "client/agent/mapping.h"
 #include "client/agent/pods/pod.h"
@@ -79,7 +80,10 @@ enum class HoldingState {
 
 // What one pod (or what is of no pod) holds of one device.
 struct Holding {
+  // The charge that the authority has for it, or the one that the pod's annotation names. Empty:
+  // there is none yet, and its id will be id_base with something after it that makes it new.
   std::string charge_id;
+  std::string id_base;
   std::string cgroup;        // The tenant's.
   std::string region;        // With the node.
   std::string local_region;  // Without.
@@ -97,7 +101,7 @@ struct Holding {
 };
 
 struct NodeBooks {
-  std::vector<Holding> holdings;  // Sorted by region and charge id.
+  std::vector<Holding> holdings;  // Sorted by region, id_base and charge_id.
   // Items of pods that are gone and whose memory is free: to be given back, with the evidence.
   struct Freed {
     KnownItem item;
@@ -108,11 +112,13 @@ struct NodeBooks {
   std::vector<absl::Status> problems;
 };
 
-// The id of the charge of a pod in a region of `node`: the same for ever, so that an agent that
-// starts anew finds what it charged. At most 128 printable bytes.
-std::string PodChargeId(absl::string_view pod_uid, absl::string_view local_region);
+// How the ids of all charges of a pod in a region of its node begin: the same for ever, so that an
+// agent that starts anew finds what it charged. At most 108 printable bytes, without "~".
+std::string PodIdBase(absl::string_view pod_uid, absl::string_view local_region);
 // The same of processes that are of no pod.
-std::string HostChargeId(absl::string_view node, absl::string_view local_region);
+std::string HostIdBase(absl::string_view node, absl::string_view local_region);
+// An id that was not used before: `base`, "~" and the time. At most 128 bytes.
+std::string ChargeIdAt(absl::string_view base, absl::Time now);
 
 // One holding for each pod and device of its own or with processes of it:
 //  * booked is the pod's limit annotation; else, of a device that kubelet gave to it, all of what

@@ -81,7 +81,8 @@ TEST_F(NodeBooksTest, PodThatHasADeviceHoldsAllThatItCanGrant) {
   AddPod("u1");
   AddProcess("u1", 3 * kGib);
   const Holding holding = One();
-  EXPECT_EQ(holding.charge_id, "pod/u1/gpu0");
+  EXPECT_EQ(holding.id_base, "pod/u1/gpu0");
+  EXPECT_EQ(holding.charge_id, "") << "it is not charged yet";
   EXPECT_EQ(holding.cgroup, "/ns/ml");
   EXPECT_EQ(holding.region, "n1/gpu0");
   EXPECT_EQ(holding.booked_bytes, 47 * kGib);
@@ -121,7 +122,7 @@ TEST_F(NodeBooksTest, ProcessesOfNoPodAreHeldByTheHost) {
   AddProcess("", kGib);
   AddProcess("", kGib);
   const Holding holding = One();
-  EXPECT_EQ(holding.charge_id, "host/n1/gpu0");
+  EXPECT_EQ(holding.id_base, "host/n1/gpu0");
   EXPECT_EQ(holding.cgroup, kUnmappedHostCgroup);
   EXPECT_EQ(holding.booked_bytes, 2 * kGib);
 }
@@ -129,7 +130,7 @@ TEST_F(NodeBooksTest, ProcessesOfNoPodAreHeldByTheHost) {
 TEST_F(NodeBooksTest, ProcessOfAPodThatNoSourceKnowsIsNotDropped) {
   AddProcess("u9", kGib);
   const Holding holding = One();
-  EXPECT_EQ(holding.charge_id, "pod/u9/gpu0");
+  EXPECT_EQ(holding.id_base, "pod/u9/gpu0");
   EXPECT_EQ(holding.cgroup, "/unmapped/pod/u9");
 }
 
@@ -142,7 +143,7 @@ TEST_F(NodeBooksTest, PodThatHasNotStartedIsPending) {
 
 TEST_F(NodeBooksTest, DeletedPodIsEndingAndKeepsItsBytesWhileItIsThere) {
   AddPod("u1").pod.is_deleting = true;
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   const NodeBooks books = MakeNodeBooks(sight_);
   ASSERT_THAT(books.holdings, SizeIs(1));
   EXPECT_EQ(books.holdings[0].state, HoldingState::kEnding);
@@ -151,28 +152,28 @@ TEST_F(NodeBooksTest, DeletedPodIsEndingAndKeepsItsBytesWhileItIsThere) {
 }
 
 TEST_F(NodeBooksTest, ForceDeletedPodWhoseProcessLivesOnKeepsItsBytes) {
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   AddProcess("u1", 3 * kGib);
   const Holding holding = One();
   EXPECT_EQ(holding.state, HoldingState::kEnding);
-  EXPECT_EQ(holding.charge_id, "pod/u1/gpu0");
+  EXPECT_EQ(holding.charge_id, "pod/u1/gpu0~1f");
   EXPECT_EQ(holding.cgroup, "/ns/ml") << "as it was charged, not as an unknown pod";
   EXPECT_EQ(holding.booked_bytes, 47 * kGib);
   EXPECT_EQ(holding.measured_bytes, 3 * kGib);
 }
 
 TEST_F(NodeBooksTest, GonePodWithoutAProcessIsFreedWithEvidence) {
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   const NodeBooks books = MakeNodeBooks(sight_);
   EXPECT_THAT(books.holdings, IsEmpty());
   ASSERT_THAT(books.freed, SizeIs(1));
-  EXPECT_EQ(books.freed[0].item.charge_id, "pod/u1/gpu0");
+  EXPECT_EQ(books.freed[0].item.charge_id, "pod/u1/gpu0~1f");
   EXPECT_EQ(books.freed[0].evidence, "no process of pod u1 is on gpu0");
 }
 
 TEST_F(NodeBooksTest, EndedPodWithoutAProcessIsFreed) {
   AddPod("u1").pod.phase = "Failed";
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   const NodeBooks books = MakeNodeBooks(sight_);
   EXPECT_THAT(books.holdings, IsEmpty());
   EXPECT_THAT(books.freed, SizeIs(1));
@@ -180,7 +181,7 @@ TEST_F(NodeBooksTest, EndedPodWithoutAProcessIsFreed) {
 
 TEST_F(NodeBooksTest, NothingIsFreedWhileProcessesAreNotListed) {
   sight_.listed_regions.clear();
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   const NodeBooks books = MakeNodeBooks(sight_);
   EXPECT_THAT(books.freed, IsEmpty());
   ASSERT_THAT(books.holdings, SizeIs(1));
@@ -189,7 +190,7 @@ TEST_F(NodeBooksTest, NothingIsFreedWhileProcessesAreNotListed) {
 
 TEST_F(NodeBooksTest, WithoutAListOfProcessesADeviceThatIsNotInUseIsEvidence) {
   sight_.listed_regions.clear();
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   sight_.devices[0].used_bytes = 3 * kGib;
   sight_.cgroup_usage[{"/kubepods/other", "gpu0"}] = 2 * kGib - 1;
   EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty()) << "one byte is nobody's";
@@ -199,7 +200,7 @@ TEST_F(NodeBooksTest, WithoutAListOfProcessesADeviceThatIsNotInUseIsEvidence) {
 
 TEST_F(NodeBooksTest, NothingIsFreedWhileAPodSourceFails) {
   sight_.pods_are_complete = false;
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   const NodeBooks books = MakeNodeBooks(sight_);
   EXPECT_THAT(books.freed, IsEmpty());
   ASSERT_THAT(books.holdings, SizeIs(1));
@@ -208,7 +209,7 @@ TEST_F(NodeBooksTest, NothingIsFreedWhileAPodSourceFails) {
 
 TEST_F(NodeBooksTest, NothingIsFreedWhileKubeletHasAPodOfWhichTheUidIsNotKnown) {
   AddPod("").pod.is_described = false;
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   const NodeBooks books = MakeNodeBooks(sight_);
   EXPECT_THAT(books.freed, IsEmpty());
   EXPECT_THAT(books.holdings, SizeIs(1));
@@ -216,13 +217,13 @@ TEST_F(NodeBooksTest, NothingIsFreedWhileKubeletHasAPodOfWhichTheUidIsNotKnown) 
 
 TEST_F(NodeBooksTest, NothingIsFreedOnADeviceThatFailed) {
   sight_.devices[0].failed = true;
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty());
 }
 
 TEST_F(NodeBooksTest, NothingIsFreedOnADeviceThatWasNotSeen) {
   sight_.devices.clear();
-  Know("pod/u1/gpu0", 47 * kGib);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
   EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty());
 }
 
@@ -267,17 +268,32 @@ TEST_F(NodeBooksTest, HoldingsAreInOrderWhateverTheOrderOfThePods) {
   AddPod("u1");
   const NodeBooks books = MakeNodeBooks(sight_);
   ASSERT_THAT(books.holdings, SizeIs(2));
-  EXPECT_EQ(books.holdings[0].charge_id, "pod/u1/gpu0");
-  EXPECT_EQ(books.holdings[1].charge_id, "pod/u2/gpu0");
+  EXPECT_EQ(books.holdings[0].id_base, "pod/u1/gpu0");
+  EXPECT_EQ(books.holdings[1].id_base, "pod/u2/gpu0");
 }
 
-TEST(ChargeIdsTest, LongNamesMakeIdsThatAreShortAndDifferent) {
+TEST_F(NodeBooksTest, ChargeOfAnAgentBeforeIsFoundByItsBase) {
+  AddPod("u1");
+  Know("pod/u1/gpu0~1f", 47 * kGib);
+  EXPECT_EQ(One().charge_id, "pod/u1/gpu0~1f");
+}
+
+TEST(ChargeIdsTest, LongNamesMakeBasesThatAreShortAndDifferent) {
   const std::string long_a(200, 'a'), long_b(200, 'b');
-  EXPECT_EQ(PodChargeId("u1", "gpu0"), "pod/u1/gpu0");
-  EXPECT_LE(PodChargeId("u1", long_a).size(), 128u);
-  EXPECT_NE(PodChargeId("u1", long_a), PodChargeId("u1", long_b));
-  EXPECT_NE(PodChargeId("u1", long_a), PodChargeId("u2", long_a));
-  EXPECT_NE(HostChargeId("u1", long_a), PodChargeId("u1", long_a));
+  EXPECT_EQ(PodIdBase("u1", "gpu0"), "pod/u1/gpu0");
+  EXPECT_LE(PodIdBase("u1", long_a).size(), 108u);
+  EXPECT_NE(PodIdBase("u1", long_a), PodIdBase("u1", long_b));
+  EXPECT_NE(PodIdBase("u1", long_a), PodIdBase("u2", long_a));
+  EXPECT_NE(HostIdBase("u1", long_a), PodIdBase("u1", long_a));
+}
+
+TEST(ChargeIdsTest, TildeOfANameIsNotTakenForTheEndOfTheBase) {
+  EXPECT_EQ(PodIdBase("u1", "gpu~0").find('~'), std::string::npos);
+}
+
+TEST(ChargeIdsTest, IdsOfTwoMomentsDiffer) {
+  EXPECT_EQ(ChargeIdAt("pod/u1/gpu0", absl::FromUnixMicros(31)), "pod/u1/gpu0~1f");
+  EXPECT_LE(ChargeIdAt(std::string(108, 'a'), absl::FromUnixMicros(INT64_MAX)).size(), 128u);
 }
 
 }  // namespace
