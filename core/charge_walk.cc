@@ -78,9 +78,8 @@ ByteCount ChargeWalk::BoundOf(Index pool) const {
 absl::Status ChargeWalk::Check(absl::Span<const WalkItem> items) {
   if (items.size() > 1) has_pending_ = true;
   for (size_t i = 0; i < items.size(); ++i) {
-    const absl::Status status = CheckItem(items, i);
-    if (!status.ok()) return status;
-    if (items.size() == 1) return status;
+    absl::Status status = CheckItem(items, i);
+    if (!status.ok() || items.size() == 1) return status;
     ForEachCounter(state_, items[i], [&](Index pool) {
       ByteCount& added = pending_[pool].added;
       added = added.PlusSaturating(items[i].bytes);

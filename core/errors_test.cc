@@ -67,9 +67,12 @@ TEST(ErrorsTest, AnOverflowIsItsOwnReason) {
 
 TEST(ErrorsTest, FactsSurviveCopiesAndAnyBytes) {
   const std::string odd("\0\xff\"\n", 4);
-  const absl::Status made = MakeError(absl::StatusCode::kAborted, "words",
-                                      {"REASON", {{"key", odd}, {"", ""}, {"key", "again"}}});
-  const absl::Status copy = made;
+  absl::Status copy;
+  {
+    const absl::Status made = MakeError(absl::StatusCode::kAborted, "words",
+                                        {"REASON", {{"key", odd}, {"", ""}, {"key", "again"}}});
+    copy = made;
+  }
   const ErrorFacts facts = FactsOf(copy);
   EXPECT_EQ(facts.reason, "REASON");
   EXPECT_THAT(facts.metadata, ElementsAre(Pair("key", odd), Pair("", ""), Pair("key", "again")));

@@ -28,27 +28,26 @@ struct Access {
 };
 
 template <uint32_t kPerHash>
-class Indexed {
- public:
-  Indexed() : table_(&epochs_), index_(&epochs_) {}
+struct Indexed {
+  Indexed() : table(&epochs), index(&epochs) {}
 
   Index Add(uint32_t key) {
     Index i;
-    if (free_.empty()) {
-      i = table_.Append({key, kNone});
+    if (free.empty()) {
+      i = table.Append({key, kNone});
     } else {
-      i = free_.back();
-      free_.pop_back();
-      table_.Mutable(i) = {key, kNone};
+      i = free.back();
+      free.pop_back();
+      table.Mutable(i) = {key, kNone};
     }
-    index_.Insert(key / kPerHash, i, Access<Records, kPerHash>{table_});
+    index.Insert(key / kPerHash, i, Access<Records, kPerHash>{table});
     return i;
   }
   void Remove(uint32_t key, Index i) {
-    index_.Erase(key / kPerHash, i, Access<Records, kPerHash>{table_});
-    free_.push_back(i);
+    index.Erase(key / kPerHash, i, Access<Records, kPerHash>{table});
+    free.push_back(i);
   }
-  Index Find(uint32_t key) const { return FindIn(table_, index_, key); }
+  Index Find(uint32_t key) const { return FindIn(table, index, key); }
 
   using Records = CowTable<Record>;
   static Index FindIn(const Records& table, const HashIndex& index, uint32_t key) {
@@ -56,12 +55,10 @@ class Indexed {
                       [&](Index i) { return table[i].key == key; });
   }
 
-  SnapshotEpochs epochs_;
-  Records table_;
-  HashIndex index_;
-
- private:
-  std::vector<Index> free_;
+  SnapshotEpochs epochs;
+  Records table;
+  HashIndex index;
+  std::vector<Index> free;
 };
 
 template <uint32_t kPerHash>
@@ -81,7 +78,7 @@ void CompareWithAMap(uint64_t seed) {
       indexed.Remove(key, it->second);
       model.erase(it);
     }
-    ASSERT_EQ(indexed.index_.size(), model.size());
+    ASSERT_EQ(indexed.index.size(), model.size());
   }
   for (uint32_t key = 0; key < 8000; ++key) {
     const auto it = model.find(key);
@@ -102,17 +99,17 @@ TEST(HashIndexTest, RecordsOfEqualHashAreToldApart) {
 TEST(HashIndexTest, AnEmptyIndexFindsNothing) {
   Indexed<1> indexed;
   EXPECT_EQ(indexed.Find(0), kNone);
-  EXPECT_EQ(indexed.index_.size(), 0u);
+  EXPECT_EQ(indexed.index.size(), 0u);
 }
 
 TEST(HashIndexTest, ASnapshotFindsWhatWasThereWhileTheIndexGoesOn) {
   Indexed<1> indexed;
   std::vector<Index> at;
   for (uint32_t key = 0; key < 3000; ++key) at.push_back(indexed.Add(key));
-  const uint64_t epoch = indexed.epochs_.Acquire();
+  const uint64_t epoch = indexed.epochs.Acquire();
   {
-    const auto table = indexed.table_.Frozen();
-    const HashIndex index = indexed.index_.Frozen();
+    const auto table = indexed.table.Frozen();
+    const HashIndex index = indexed.index.Frozen();
     // Half of them go, their records are used again, and the index splits on.
     for (uint32_t key = 0; key < 3000; key += 2) indexed.Remove(key, at[key]);
     for (uint32_t key = 10000; key < 20000; ++key) indexed.Add(key);
@@ -126,8 +123,8 @@ TEST(HashIndexTest, ASnapshotFindsWhatWasThereWhileTheIndexGoesOn) {
       ASSERT_NE(indexed.Find(key), kNone);
     }
   }
-  indexed.epochs_.Release(epoch);
-  EXPECT_EQ(indexed.epochs_.retired(), 0u);
+  indexed.epochs.Release(epoch);
+  EXPECT_EQ(indexed.epochs.retired(), 0u);
 }
 
 }  // namespace

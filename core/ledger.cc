@@ -44,7 +44,7 @@ Ledger::~Ledger() {
 
 std::unique_ptr<Snapshot> Ledger::TakeSnapshot() {
   const uint64_t epoch = epochs_.Acquire();
-  return std::unique_ptr<Snapshot>(new Snapshot{epoch, state_.Frozen()});
+  return std::make_unique<Snapshot>(epoch, state_);
 }
 
 void Ledger::Release(std::unique_ptr<Snapshot> snapshot) {

@@ -31,6 +31,8 @@ namespace dmem {
 
 // A consistent, immutable copy of the state. Cheap to take; see Ledger::TakeSnapshot.
 struct Snapshot {
+  Snapshot(uint64_t epoch, const State& current) : epoch(epoch), state(current.Frozen()) {}
+
   uint64_t epoch;
   State state;
 };

@@ -241,7 +241,7 @@ enum class UnattributedPolicy : uint8_t { kReduce = 0, kIgnore = 1 };
 struct Settings {
   ImplicitCgroups implicit_cgroups = ImplicitCgroups::kOn;
   UnattributedPolicy unattributed = UnattributedPolicy::kReduce;
-  int64_t tombstone_window_us = 10 * 60 * int64_t{1000000};
+  int64_t tombstone_window_us = int64_t{10} * 60 * 1000000;
   uint64_t tombstones_max = 1000000;
   uint64_t regions_max = 100000;  // Regions and groups together.
   uint64_t cgroups_max = 1000000;

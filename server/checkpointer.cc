@@ -47,7 +47,7 @@ absl::Status Checkpointer::Stop() {
     wake_.NotifyOne();
   }
   if (thread_.joinable()) thread_.join();
-  const absl::Status status = writer_->failed() ? absl::OkStatus() : MakeCheckpoint();
+  absl::Status status = writer_->failed() ? absl::OkStatus() : MakeCheckpoint();
   base_ = nullptr;
   return status;
 }

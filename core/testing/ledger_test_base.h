@@ -53,7 +53,8 @@ class LedgerTest : public ::testing::Test {
     return result;
   }
 
-  absl::StatusOr<ChargeResult> Charge(absl::string_view id, std::vector<ChargeItemSpec> items,
+  absl::StatusOr<ChargeResult> Charge(absl::string_view id,
+                                      const std::vector<ChargeItemSpec>& items,
                                       Mode mode = Mode::kStrict) {
     ChargeCommand command;
     command.time = Tick();
@@ -67,7 +68,8 @@ class LedgerTest : public ::testing::Test {
   }
 
   // A charge with a ttl.
-  absl::StatusOr<ChargeResult> Reserve(absl::string_view id, std::vector<ChargeItemSpec> items,
+  absl::StatusOr<ChargeResult> Reserve(absl::string_view id,
+                                       const std::vector<ChargeItemSpec>& items,
                                        absl::Duration ttl = absl::Minutes(5)) {
     ChargeCommand command;
     command.time = Tick();
@@ -80,8 +82,9 @@ class LedgerTest : public ::testing::Test {
     return result;
   }
 
-  absl::StatusOr<CommitReservationResult> Commit(absl::string_view id, absl::string_view commit_id,
-                                                 std::vector<PlacementSpec> placements = {}) {
+  absl::StatusOr<CommitReservationResult> Commit(
+      absl::string_view id, absl::string_view commit_id,
+      const std::vector<PlacementSpec>& placements = {}) {
     auto result = ledger_.CommitReservation({Tick(), id, commit_id, placements});
     Audit();
     return result;
@@ -93,7 +96,7 @@ class LedgerTest : public ::testing::Test {
     return result;
   }
 
-  absl::StatusOr<RequestReleaseResult> RequestRelease(std::vector<absl::string_view> ids,
+  absl::StatusOr<RequestReleaseResult> RequestRelease(const std::vector<absl::string_view>& ids,
                                                       absl::string_view requested_by = "me",
                                                       absl::string_view reason = "tests") {
     auto result = ledger_.RequestRelease({Tick(), ids, requested_by, reason});
@@ -101,13 +104,13 @@ class LedgerTest : public ::testing::Test {
     return result;
   }
 
-  absl::StatusOr<UnchargeResult> Uncharge(std::vector<absl::string_view> ids) {
+  absl::StatusOr<UnchargeResult> Uncharge(const std::vector<absl::string_view>& ids) {
     auto result = ledger_.Uncharge({Tick(), ids});
     Audit();
     return result;
   }
 
-  absl::StatusOr<ResizeResult> Resize(std::vector<ResizeItemSpec> items,
+  absl::StatusOr<ResizeResult> Resize(const std::vector<ResizeItemSpec>& items,
                                       Mode mode = Mode::kStrict) {
     auto result = ledger_.Resize({Tick(), items, mode});
     Audit();
@@ -125,7 +128,8 @@ class LedgerTest : public ::testing::Test {
     return SetLimits({update}, apply);
   }
 
-  absl::StatusOr<SetLimitsResult> SetLimits(std::vector<LimitsUpdate> updates, bool apply = false) {
+  absl::StatusOr<SetLimitsResult> SetLimits(const std::vector<LimitsUpdate>& updates,
+                                            bool apply = false) {
     SetLimitsCommand command;
     command.time = Tick();
     command.updates = updates;

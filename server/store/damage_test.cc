@@ -253,7 +253,7 @@ TEST_F(DamageTest, EveryPartOfTheLogIsGuarded) {
     for (const auto& [name, contents] : sample.files) {
       if (!absl::EndsWith(name, ".log") || contents.empty()) continue;
       Counts counts;
-      const size_t stride = std::max<size_t>(1, contents.size() / (150 * Depth()));
+      const size_t stride = std::max<size_t>(1, contents.size() / (size_t{150} * Depth()));
       for (size_t at = 0; at < contents.size(); at += stride) {
         Check(sample, {Kind::kFlip, name, at, static_cast<int>(at % 8)}, counts);
         if (HasFailure()) return;
