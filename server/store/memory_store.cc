@@ -6,6 +6,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "server/store/store_checks.h"
 
 namespace dmem::server {
 
@@ -43,23 +44,8 @@ absl::Status MemoryStore::Append(uint64_t epoch, SequenceRange range, absl::stri
   absl::Status status = CheckUsable();
   if (!status.ok()) return status;
   const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
-  if (epoch != medium_->epoch_) {
-    return absl::AbortedError(absl::StrCat("append in epoch ", epoch,
-                                           " refused: the store is in epoch ", medium_->epoch_));
-  }
-  if (range.first < 1 || range.last < range.first) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("sequences ", range.first, " to ", range.last, " are not a range"));
-  }
-  if (record.size() > kMaxRecordBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a record of ", record.size(), " bytes is larger than ", kMaxRecordBytes));
-  }
-  if (range.first != medium_->last_sequence_ + 1) {
-    return absl::FailedPreconditionError(absl::StrCat("a record from sequence ", range.first,
-                                                      " refused: the next is ",
-                                                      medium_->last_sequence_ + 1));
-  }
+  status = CheckAppend({medium_->epoch_, medium_->last_sequence_}, epoch, range, record);
+  if (!status.ok()) return status;
   if (append_error_.ok() || append_loss_ == Loss::kKept) {
     medium_->records_.emplace(range.first, std::make_pair(range.last, std::string(record)));
     medium_->last_sequence_ = range.last;
@@ -74,14 +60,8 @@ absl::Status MemoryStore::Checkpoint(const CheckpointDelta& delta) {
   absl::Status status = CheckUsable();
   if (!status.ok()) return status;
   const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
-  if (delta.sequence < medium_->checkpoint_sequence_ || delta.sequence > medium_->last_sequence_) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "a checkpoint at sequence ", delta.sequence, " refused: the last one is at ",
-        medium_->checkpoint_sequence_, " and the log ends at ", medium_->last_sequence_));
-  }
-  if (delta.replace_all && !delta.deletes.empty()) {
-    return absl::InvalidArgumentError("a checkpoint that replaces all objects deletes none");
-  }
+  status = CheckCheckpoint(medium_->checkpoint_sequence_, medium_->last_sequence_, delta);
+  if (!status.ok()) return status;
   std::set<absl::string_view> keys;
   for (const StoredObject& object : delta.puts) keys.insert(object.key);
   for (const std::string& key : delta.deletes) keys.insert(key);

@@ -20,6 +20,7 @@
 #include "server/store/keeping_env.h"
 #include "server/store/rocksdb_contents.h"
 #include "server/store/rocksdb_database.h"
+#include "server/store/store_checks.h"
 
 namespace dmem::server {
 namespace {
@@ -281,23 +282,9 @@ absl::Status RocksDbStore::OpenEpoch(const RecoveredLog& read) {
 absl::Status RocksDbStore::Append(uint64_t epoch, SequenceRange range, absl::string_view record) {
   absl::Status status = CheckUsable();
   if (!status.ok()) return status;
-  if (epoch != epoch_) {
-    return absl::AbortedError(
-        absl::StrCat("append in epoch ", epoch, " refused: the store is in epoch ", epoch_));
-  }
-  if (range.first < 1 || range.last < range.first) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("sequences ", range.first, " to ", range.last, " are not a range"));
-  }
-  if (record.size() > kMaxRecordBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a record of ", record.size(), " bytes is larger than ", kMaxRecordBytes));
-  }
-  const uint64_t last = last_sequence_.load(std::memory_order_relaxed);
-  if (range.first != last + 1) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("a record from sequence ", range.first, " refused: the next is ", last + 1));
-  }
+  status =
+      CheckAppend({epoch_, last_sequence_.load(std::memory_order_relaxed)}, epoch, range, record);
+  if (!status.ok()) return status;
 
   const std::string key = EncodeLogKey(range.first);
   const std::string header = EncodeRecordHeader(range, record);
@@ -324,15 +311,9 @@ absl::Status RocksDbStore::Append(uint64_t epoch, SequenceRange range, absl::str
 absl::Status RocksDbStore::Checkpoint(const CheckpointDelta& delta) {
   absl::Status status = CheckUsable();
   if (!status.ok()) return status;
-  const uint64_t last = last_sequence_.load(std::memory_order_acquire);
-  if (delta.sequence < checkpoint_sequence_ || delta.sequence > last) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("a checkpoint at sequence ", delta.sequence, " refused: the last one is at ",
-                     checkpoint_sequence_, " and the log ends at ", last));
-  }
-  if (delta.replace_all && !delta.deletes.empty()) {
-    return absl::InvalidArgumentError("a checkpoint that replaces all objects deletes none");
-  }
+  status =
+      CheckCheckpoint(checkpoint_sequence_, last_sequence_.load(std::memory_order_acquire), delta);
+  if (!status.ok()) return status;
   status = IngestDelta(delta);
   if (!status.ok()) return status;
   checkpoint_sequence_ = delta.sequence;
