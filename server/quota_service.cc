@@ -94,10 +94,6 @@ class ShortReadTask final : public WriterTask {
   absl::Status outcome_;
 };
 
-void Submit(const Call& call, Writer* writer, std::unique_ptr<WriterTask> task) {
-  if (absl::Status refused = writer->Enqueue(task); !refused.ok()) call.Finish(refused);
-}
-
 constexpr absl::Duration kQuietTime = absl::Milliseconds(20);
 constexpr absl::Duration kQuietTimeMax = absl::Seconds(1);
 
@@ -127,30 +123,29 @@ void QuotaService::Drain() {
   }
 }
 
+template <typename Task, typename Request, typename Response>
+grpc::ServerUnaryReactor* QuotaService::Submit(Method method, Context* context,
+                                               const Request* request, Response* response) {
+  const Call call(method, context->DefaultReactor(), metrics_);
+  absl::Status refused = Admit(*request);
+  if (refused.ok()) {
+    std::unique_ptr<WriterTask> task = std::make_unique<Task>(call, request, response);
+    refused = writer_->Enqueue(task);
+  }
+  if (!refused.ok()) call.Finish(refused);
+  return call.reactor();
+}
+
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::Command(Method method, Context* context,
                                                 const Request* request, Response* response) {
-  const Call call(method, context->DefaultReactor(), metrics_);
-  if (absl::Status refused = Admit(*request); !refused.ok()) {
-    call.Finish(refused);
-  } else {
-    Submit(call, writer_,
-           std::make_unique<CommandTask<Request, Response>>(call, request, response));
-  }
-  return call.reactor();
+  return Submit<CommandTask<Request, Response>>(method, context, request, response);
 }
 
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::ShortRead(Method method, Context* context,
                                                   const Request* request, Response* response) {
-  const Call call(method, context->DefaultReactor(), metrics_);
-  if (absl::Status refused = Admit(*request); !refused.ok()) {
-    call.Finish(refused);
-  } else {
-    Submit(call, writer_,
-           std::make_unique<ShortReadTask<Request, Response>>(call, request, response));
-  }
-  return call.reactor();
+  return Submit<ShortReadTask<Request, Response>>(method, context, request, response);
 }
 
 template <typename Request, typename Response>
@@ -223,13 +218,7 @@ grpc::ServerUnaryReactor* QuotaService::Charge(Context* context, const v1::Charg
 grpc::ServerUnaryReactor* QuotaService::BatchCharge(Context* context,
                                                     const v1::BatchChargeRequest* request,
                                                     v1::BatchChargeResponse* response) {
-  const Call call(Method::kBatchCharge, context->DefaultReactor(), metrics_);
-  if (absl::Status refused = Admit(*request); !refused.ok()) {
-    call.Finish(refused);
-  } else {
-    Submit(call, writer_, std::make_unique<BatchChargeTask>(call, request, response));
-  }
-  return call.reactor();
+  return Submit<BatchChargeTask>(Method::kBatchCharge, context, request, response);
 }
 
 grpc::ServerUnaryReactor* QuotaService::Uncharge(Context* context,

@@ -100,6 +100,9 @@ class QuotaService final : public v1::QuotaService::CallbackService {
   // OK, or why the call is not taken.
   template <typename Request>
   absl::Status Admit(const Request& request);
+  // Hands the call to the writer as a Task.
+  template <typename Task, typename Request, typename Response>
+  Reactor* Submit(Method method, Context* context, const Request* request, Response* response);
   template <typename Request, typename Response>
   Reactor* Command(Method method, Context* context, const Request* request, Response* response);
   template <typename Request, typename Response>
