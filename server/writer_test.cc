@@ -102,6 +102,18 @@ class WriterTest : public ::testing::Test {
     });
   }
 
+  // Returns when the writer has run it; whether it is answered is another matter.
+  std::shared_ptr<Outcome> EnqueueGroupUntilApplied(const std::string& name) {
+    auto applied = std::make_shared<std::promise<void>>();
+    auto outcome = Enqueue([name, applied](Turn* turn) {
+      MakeGroup(turn, name);
+      applied->set_value();
+      return true;
+    });
+    applied->get_future().wait();
+    return outcome;
+  }
+
   // Keeps the writer busy in a task until the promise returned is set, so that what is enqueued
   // meanwhile makes one batch after it.
   std::shared_ptr<std::promise<void>> HoldWriter() {
@@ -216,13 +228,7 @@ TEST_F(WriterTest, TheNextBatchIsAppliedWhileOneIsOnItsWayAndAnsweredAfterIt) {
   store_.BlockAppends();
   release->set_value();
   store_.WaitForBlockedAppend();
-  auto applied = std::make_shared<std::promise<void>>();
-  const auto third = Enqueue([applied](Turn* turn) {
-    MakeGroup(turn, "g3");
-    applied->set_value();
-    return true;
-  });
-  applied->get_future().wait();
+  const auto third = EnqueueGroupUntilApplied("g3");
   std::promise<absl::StatusOr<ReadView>> view;
   writer_->RequestView([&view](absl::StatusOr<ReadView> v) { view.set_value(std::move(v)); });
   EXPECT_FALSE(first->answered() || second->answered() || third->answered());
@@ -241,13 +247,7 @@ TEST_F(WriterTest, AFailedCommitTakesTheBatchThatWasFillingWithIt) {
   store_.FailNextAppend(absl::UnavailableError("disk full"));
   release->set_value();
   store_.WaitForBlockedAppend();
-  auto applied = std::make_shared<std::promise<void>>();
-  const auto third = Enqueue([applied](Turn* turn) {
-    MakeGroup(turn, "g3");
-    applied->set_value();
-    return true;
-  });
-  applied->get_future().wait();
+  const auto third = EnqueueGroupUntilApplied("g3");
   store_.ReleaseAll();
   for (const auto& outcome : {first, second, third}) {
     EXPECT_EQ(FactsOf(outcome->future.get()).reason, "STORE_FAILED");
