@@ -18,7 +18,7 @@ constexpr int64_t kTimestampSecondsMax = 253402300799;
 
 absl::Status CheckName(absl::Status (*rule)(absl::string_view), const Field& field,
                        absl::string_view value) {
-  const absl::Status status = rule(value);
+  absl::Status status = rule(value);
   if (status.ok()) return status;
   return InvalidName(field.Path(), value, status.message());
 }

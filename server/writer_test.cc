@@ -320,6 +320,7 @@ TEST_F(WriterTest, WhatDoesNotFitInARecordWaitsForTheNext) {
   const auto release = HoldWriter();
   std::vector<std::shared_ptr<Outcome>> outcomes;
   constexpr size_t kBytes = 400 << 10;
+  outcomes.reserve(5);
   for (int i = 0; i < 5; ++i) {
     outcomes.push_back(Enqueue(
         [i](Turn* turn) {
@@ -387,6 +388,7 @@ TEST_F(WriterTest, ManyThreadsAndReadersSeeEveryCommandOnce) {
   constexpr int kThreads = 4;
   constexpr int kCommands = 200;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([this, t] {
       for (int i = 0; i < kCommands; ++i) {
@@ -397,7 +399,7 @@ TEST_F(WriterTest, ManyThreadsAndReadersSeeEveryCommandOnce) {
   }
   std::thread reader([this] {
     uint64_t last = 0;
-    while (last < kThreads * kCommands) {
+    while (last < uint64_t{kThreads} * kCommands) {
       absl::StatusOr<ReadView> view = View();
       ASSERT_TRUE(view.ok());
       // A group is in the state when its command is, and never goes.

@@ -62,7 +62,7 @@ class PowerCutTest : public ::testing::Test {
       Workload workload(&known_);
       const absl::StatusOr<RecoveredLog> log = workload.Recover(store);
       if (!log.ok()) return log.status();
-      const absl::Status status = workload.Run(store, /*records=*/16, /*checkpoint_every=*/6);
+      absl::Status status = workload.Run(store, /*records=*/16, /*checkpoint_every=*/6);
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
@@ -76,7 +76,7 @@ class PowerCutTest : public ::testing::Test {
       Workload workload(&known_);
       const absl::StatusOr<RecoveredLog> log = workload.Recover(store);
       if (!log.ok()) return log.status();
-      const absl::Status status = workload.Run(store, /*records=*/3, /*checkpoint_every=*/2);
+      absl::Status status = workload.Run(store, /*records=*/3, /*checkpoint_every=*/2);
       if (!status.ok()) return status;
     }
     RocksDbStore store(Options(disk));
@@ -207,7 +207,7 @@ TEST_F(PowerCutTest, FullDiskAtAnyOperationIsReportedAndLosesNothing) {
       ASSERT_TRUE(status.ok()) << "full at operation " << at << ": " << status;
     }
     // A failed sync or append is reported; a failed delete of an old file, say, need not be.
-    EXPECT_GT(reported, operations / (2 * stride)) << and_later;
+    EXPECT_GT(reported, operations / 2 / stride) << and_later;
   }
 }
 

@@ -114,6 +114,7 @@ absl::StatusOr<std::vector<std::string>> LogFiles(const DatabaseOptions& options
   }
   std::sort(numbered.begin(), numbered.end());
   std::vector<std::string> files;
+  files.reserve(numbered.size());
   for (auto& [number, path] : numbered) files.push_back(std::move(path));
   return files;
 }

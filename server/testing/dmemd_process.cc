@@ -22,6 +22,7 @@ namespace {
 
 pid_t Spawn(const std::vector<std::string>& arguments, int stderr_fd) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const pid_t pid = fork();

@@ -52,7 +52,7 @@ void TestServer::Start(std::shared_ptr<MemoryMedium> medium) {
 }
 
 absl::Status TestServer::Restart() {
-  const absl::Status status = server_->Shutdown();
+  absl::Status status = server_->Shutdown();
   std::shared_ptr<MemoryMedium> medium = store_->medium();
   server_ = nullptr;
   Start(std::move(medium));

@@ -103,7 +103,8 @@ class PowerCutFileSystem : public rocksdb::FileSystemWrapper {
 
   IOStatus CheckPower() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return cut_ ? PowerIsCut() : IOStatus::OK();
+    if (cut_) return PowerIsCut();
+    return IOStatus::OK();
   }
 
   int64_t operations() const {
@@ -150,7 +151,7 @@ class PowerCutFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus DeleteFile(const std::string& name, const IOOptions& options,
                       IODebugContext* dbg) override {
     return Do([&] {
-      const IOStatus status = target()->DeleteFile(name, options, dbg);
+      IOStatus status = target()->DeleteFile(name, options, dbg);
       if (status.ok()) model_.Deleted(NormalizedPath(name));
       return status;
     });
@@ -168,7 +169,7 @@ class PowerCutFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus CreateDir(const std::string& name, const IOOptions& options,
                      IODebugContext* dbg) override {
     return Do([&] {
-      const IOStatus status = target()->CreateDir(name, options, dbg);
+      IOStatus status = target()->CreateDir(name, options, dbg);
       if (status.ok()) model_.DirectoryCreated(NormalizedPath(name));
       return status;
     });
@@ -177,7 +178,7 @@ class PowerCutFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus CreateDirIfMissing(const std::string& name, const IOOptions& options,
                               IODebugContext* dbg) override {
     return Do([&] {
-      const IOStatus status = target()->CreateDirIfMissing(name, options, dbg);
+      IOStatus status = target()->CreateDirIfMissing(name, options, dbg);
       if (status.ok()) model_.DirectoryCreated(NormalizedPath(name));
       return status;
     });
@@ -186,7 +187,7 @@ class PowerCutFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus DeleteDir(const std::string& name, const IOOptions& options,
                      IODebugContext* dbg) override {
     return Do([&] {
-      const IOStatus status = target()->DeleteDir(name, options, dbg);
+      IOStatus status = target()->DeleteDir(name, options, dbg);
       if (status.ok()) model_.DirectoryDeleted(NormalizedPath(name));
       return status;
     });
@@ -195,7 +196,7 @@ class PowerCutFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
                       IODebugContext* dbg) override {
     return Do([&] {
-      const IOStatus status = target()->RenameFile(from, to, options, dbg);
+      IOStatus status = target()->RenameFile(from, to, options, dbg);
       if (status.ok()) model_.Renamed(NormalizedPath(from), NormalizedPath(to));
       return status;
     });
@@ -204,7 +205,7 @@ class PowerCutFileSystem : public rocksdb::FileSystemWrapper {
   IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
                     IODebugContext* dbg) override {
     return Do([&] {
-      const IOStatus status = target()->LinkFile(from, to, options, dbg);
+      IOStatus status = target()->LinkFile(from, to, options, dbg);
       if (status.ok()) model_.Linked(NormalizedPath(from), NormalizedPath(to));
       return status;
     });
@@ -261,10 +262,11 @@ class WritableFile : public rocksdb::FSWritableFileOwnerWrapper {
     if (fate == PowerCutFileSystem::Fate::kNothing) return PowerIsCut();
     const bool full = fate == PowerCutFileSystem::Fate::kFullDisk;
     const Slice written(data.data(), full ? data.size() / 2 : data.size());
-    const IOStatus status = FSWritableFileOwnerWrapper::Append(written, options, dbg);
+    IOStatus status = FSWritableFileOwnerWrapper::Append(written, options, dbg);
     if (status.ok() && file_ != nullptr) file_system_->model().Appended(*file_, written.size());
     if (full) return IOStatus::NoSpace("the disk is full");
-    return fate == PowerCutFileSystem::Fate::kDoneThenCut ? PowerIsCut() : status;
+    if (fate == PowerCutFileSystem::Fate::kDoneThenCut) return PowerIsCut();
+    return status;
   }
   IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo&,
                   IODebugContext* dbg) override {
@@ -360,7 +362,7 @@ IOStatus PowerCutFileSystem::NewWritableFile(const std::string& name, const File
     DiskModel::FilePtr file = model_.Find(path);
     if (file != nullptr) model_.Truncating(*file, 0);
     std::unique_ptr<FSWritableFile> opened;
-    const IOStatus status = target()->NewWritableFile(name, options, &opened, dbg);
+    IOStatus status = target()->NewWritableFile(name, options, &opened, dbg);
     if (!status.ok()) return status;
     if (file == nullptr) file = model_.Created(path);
     *result = std::make_unique<WritableFile>(this, std::move(file), std::move(opened));
@@ -374,7 +376,7 @@ IOStatus PowerCutFileSystem::ReopenWritableFile(const std::string& name, const F
   return Do([&] {
     const std::string path = NormalizedPath(name);
     std::unique_ptr<FSWritableFile> opened;
-    const IOStatus status = target()->ReopenWritableFile(name, options, &opened, dbg);
+    IOStatus status = target()->ReopenWritableFile(name, options, &opened, dbg);
     if (!status.ok()) return status;
     DiskModel::FilePtr file = model_.Find(path);
     if (file == nullptr) file = model_.Created(path);
@@ -386,11 +388,11 @@ IOStatus PowerCutFileSystem::ReopenWritableFile(const std::string& name, const F
 IOStatus PowerCutFileSystem::NewRandomRWFile(const std::string& name, const FileOptions& options,
                                              std::unique_ptr<FSRandomRWFile>* result,
                                              IODebugContext* dbg) {
-  const IOStatus power = CheckPower();
+  IOStatus power = CheckPower();
   if (!power.ok()) return power;
   const std::lock_guard<std::mutex> lock(mutex_);
   std::unique_ptr<FSRandomRWFile> opened;
-  const IOStatus status = target()->NewRandomRWFile(name, options, &opened, dbg);
+  IOStatus status = target()->NewRandomRWFile(name, options, &opened, dbg);
   if (!status.ok()) return status;
   *result =
       std::make_unique<RandomRWFile>(this, model_.Find(NormalizedPath(name)), std::move(opened));
@@ -400,10 +402,10 @@ IOStatus PowerCutFileSystem::NewRandomRWFile(const std::string& name, const File
 IOStatus PowerCutFileSystem::NewDirectory(const std::string& name, const IOOptions& options,
                                           std::unique_ptr<FSDirectory>* result,
                                           IODebugContext* dbg) {
-  const IOStatus power = CheckPower();
+  IOStatus power = CheckPower();
   if (!power.ok()) return power;
   std::unique_ptr<FSDirectory> opened;
-  const IOStatus status = target()->NewDirectory(name, options, &opened, dbg);
+  IOStatus status = target()->NewDirectory(name, options, &opened, dbg);
   if (status.ok()) *result = std::make_unique<SyncedDirectory>(this, NormalizedPath(name));
   return status;
 }
