@@ -3,11 +3,7 @@
 
 #include "client/agent/identity/process_identity.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -22,6 +18,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "client/agent/read_file.h"
 
 namespace dmem::client {
 namespace {
@@ -148,29 +145,6 @@ void ReadHostContainer(absl::Span<const absl::string_view> components, ProcessId
   }
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  int error = errno;
-  if (fd < 0) return absl::ErrnoToStatus(error, absl::StrCat("cannot open ", path));
-  std::string text(kMaxFileBytes + 1, '\0');
-  size_t size = 0;
-  ssize_t got;
-  do {
-    got = ::read(fd, &text[size], text.size() - size);
-    error = errno;
-    if (got > 0) size += static_cast<size_t>(got);
-  } while ((got > 0 && size < text.size()) || (got < 0 && error == EINTR));
-  ::close(fd);
-  // ESRCH: the process ended after the file was opened.
-  if (got < 0 && error == ESRCH) error = ENOENT;
-  if (got < 0) return absl::ErrnoToStatus(error, absl::StrCat("cannot read ", path));
-  if (size > kMaxFileBytes) {
-    return absl::OutOfRangeError(absl::StrCat(path, " has more than ", kMaxFileBytes, " bytes"));
-  }
-  text.resize(size);
-  return text;
-}
-
 }  // namespace
 
 absl::string_view QosName(Qos qos) {
@@ -240,7 +214,7 @@ absl::StatusOr<ProcessIdentity> ParseProcCgroup(absl::string_view text) {
 
 absl::StatusOr<ProcessIdentity> IdentityOfProcess(absl::string_view proc_root, int64_t pid) {
   const std::string path = absl::StrCat(proc_root, "/", pid, "/cgroup");
-  const absl::StatusOr<std::string> text = ReadFile(path);
+  const absl::StatusOr<std::string> text = ReadSmallFile(path, kMaxFileBytes);
   if (!text.ok()) return text.status();
   absl::StatusOr<ProcessIdentity> identity = ParseProcCgroup(*text);
   if (!identity.ok()) {
