@@ -13,9 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/agent/backend_options.h"
-#include "client/agent/dmem_files/dmem_files_backend.h"
-#include "client/agent/nvml/nvml_backend.h"
+#include "client/agent/make_backend.h"
 #include "client/agent/read_file.h"
 #include "client/agent/testing/temp_directory.h"
 #include "gtest/gtest.h"
@@ -23,13 +21,15 @@
 namespace dmem::client {
 namespace {
 
-// The two real ones, and one that takes nothing.
+// Those that there are.
 BackendValidators Backends() {
-  return {
-      {"dmem", [](const BackendOptions& o) { return ParseDmemFilesOptions(o).status(); }},
-      {"nvml", [](const BackendOptions& o) { return ParseNvmlOptions(o).status(); }},
-      {"fake", [](const BackendOptions& o) { return OptionReader("fake", o).Finish(); }},
-  };
+  BackendValidators validators;
+  for (const char* kind : {"dmem", "fake", "nvml"}) {
+    validators[kind] = [kind](const BackendOptions& options) {
+      return MakeDeviceBackend(kind, options, "/sys/fs/cgroup", {}).status();
+    };
+  }
+  return validators;
 }
 
 absl::StatusOr<AgentConfig> Parse(absl::string_view text) {
@@ -156,7 +156,7 @@ TEST(AgentConfigTest, EachValueOutOfRangeIsRefusedByName) {
       {"backends: [{name: dmem}, {name: dmem}]", "backends[1].name: \"dmem\" is there twice"},
       {"backends: [{name: dmem, options: {enforce: maybe}}]",
        "backends[0].options: dmem: option enforce \"maybe\" is neither true nor false"},
-      {"backends: [{name: fake, options: {a: b}}]", "fake: there is no option a"},
+      {"backends: [{name: fake, options: {a: b}}]", "backends[0].options: fake: "},
       {"devices: [{capacity: 1}]", "devices[0].region: is missing"},
       {"devices: [{region: a b}]", "devices[0].region: \"a b\" is no device"},
       {"devices: [{region: a}, {region: a}]", "devices[1].region: \"a\" is there twice"},
