@@ -57,6 +57,12 @@ class ByteCount {
   // enforced.
   constexpr ByteCount PlusSaturating(ByteCount other) const;
 
+  // Returns this * n, or kUnlimited if it would pass 2^63-1.
+  constexpr ByteCount TimesSaturating(uint64_t n) const;
+  // Returns how many times `part` fits into this.
+  // REQUIRES: part > 0.
+  constexpr uint64_t HowMany(ByteCount part) const { return value() / part.value(); }
+
   // Returns floor(this * numerator / denominator), the product taken in 128 bits.
   // REQUIRES: denominator > 0 and the result is at most 2^63-1 (so whenever numerator <=
   // denominator).
@@ -85,6 +91,12 @@ inline constexpr ByteCount kUnlimited{static_cast<uint64_t>(std::numeric_limits<
 constexpr ByteCount ByteCount::PlusSaturating(ByteCount other) const {
   const absl::optional<ByteCount> sum = Plus(other);
   return sum.has_value() ? *sum : kUnlimited;
+}
+
+constexpr ByteCount ByteCount::TimesSaturating(uint64_t n) const {
+  int64_t product = 0;
+  return __builtin_mul_overflow(value(), n, &product) ? kUnlimited
+                                                      : ByteCount(static_cast<uint64_t>(product));
 }
 
 constexpr ByteCount Min(ByteCount a, ByteCount b) { return a < b ? a : b; }

@@ -31,6 +31,17 @@ TEST(ByteCountTest, PlusRefusesToPassTheLargest) {
   EXPECT_EQ(kUnlimited.PlusSaturating(kUnlimited), kUnlimited);
 }
 
+TEST(ByteCountTest, TimesSaturatesAndHowManyIsItsFloor) {
+  EXPECT_EQ(B(7).TimesSaturating(0), B(0));
+  EXPECT_EQ(B(7).TimesSaturating(3), B(21));
+  EXPECT_EQ(B(kLargest / 3).TimesSaturating(3), B(kLargest / 3 * 3));
+  EXPECT_EQ(B(kLargest / 3 + 1).TimesSaturating(3), kUnlimited);
+  EXPECT_EQ(B(2).TimesSaturating(~uint64_t{0}), kUnlimited);
+  EXPECT_EQ(B(21).HowMany(B(7)), 3u);
+  EXPECT_EQ(B(20).HowMany(B(7)), 2u);
+  EXPECT_EQ(kUnlimited.HowMany(B(1)), kLargest);
+}
+
 TEST(ByteCountTest, MinusRefusesToPassZero) {
   EXPECT_EQ(B(7).Minus(B(7)), B(0));
   EXPECT_EQ(B(7).Minus(B(8)), absl::nullopt);
