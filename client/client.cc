@@ -110,6 +110,10 @@ absl::StatusOr<v1::EvictCandidatesResponse> Client::EvictCandidates(
   return Call(&Connection::EvictCandidates, request);
 }
 
+absl::StatusOr<v1::GetHeadroomResponse> Client::GetHeadroom(const v1::GetHeadroomRequest& request) {
+  return Call(&Connection::GetHeadroom, request);
+}
+
 absl::StatusOr<v1::GetPoolResponse> Client::GetPool(const v1::GetPoolRequest& request) {
   return Call(&Connection::GetPool, request);
 }

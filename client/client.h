@@ -41,6 +41,7 @@ class Client {
   absl::StatusOr<v1::EvictValuableResponse> EvictValuable(const v1::EvictValuableRequest& request);
   absl::StatusOr<v1::EvictCandidatesResponse> EvictCandidates(
       const v1::EvictCandidatesRequest& request);
+  absl::StatusOr<v1::GetHeadroomResponse> GetHeadroom(const v1::GetHeadroomRequest& request);
   absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request);
   absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request);
   absl::StatusOr<v1::ListRegionsResponse> ListRegions(const v1::ListRegionsRequest& request);

@@ -52,6 +52,8 @@ class Connection {
       const v1::EvictValuableRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::EvictCandidatesResponse> EvictCandidates(
       const v1::EvictCandidatesRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::GetHeadroomResponse> GetHeadroom(const v1::GetHeadroomRequest& request,
+                                                              absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
                                                       absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ListPoolsResponse> ListPools(const v1::ListPoolsRequest& request,

@@ -100,6 +100,10 @@ class GrpcConnection final : public Connection {
       const v1::EvictCandidatesRequest& request, absl::Duration timeout) override {
     return Call(&Stub::EvictCandidates, request, timeout);
   }
+  absl::StatusOr<v1::GetHeadroomResponse> GetHeadroom(const v1::GetHeadroomRequest& request,
+                                                      absl::Duration timeout) override {
+    return Call(&Stub::GetHeadroom, request, timeout);
+  }
   absl::StatusOr<v1::GetPoolResponse> GetPool(const v1::GetPoolRequest& request,
                                               absl::Duration timeout) override {
     return Call(&Stub::GetPool, request, timeout);

@@ -50,6 +50,7 @@ Idempotency IdempotencyOf(const v1::WriteFileRequest&) { return Idempotency::kId
 // Reads.
 Idempotency IdempotencyOf(const v1::EvictValuableRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::EvictCandidatesRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::GetHeadroomRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::GetPoolRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ListPoolsRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ListRegionsRequest&) { return Idempotency::kIdempotent; }

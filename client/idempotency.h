@@ -31,6 +31,7 @@ Idempotency IdempotencyOf(const v1::CreateCgroupRequest& request);
 Idempotency IdempotencyOf(const v1::DeleteCgroupRequest& request);
 Idempotency IdempotencyOf(const v1::EvictValuableRequest& request);
 Idempotency IdempotencyOf(const v1::EvictCandidatesRequest& request);
+Idempotency IdempotencyOf(const v1::GetHeadroomRequest& request);
 Idempotency IdempotencyOf(const v1::GetPoolRequest& request);
 Idempotency IdempotencyOf(const v1::ListPoolsRequest& request);
 Idempotency IdempotencyOf(const v1::ListRegionsRequest& request);

@@ -56,6 +56,7 @@ TEST(IdempotencyTest, AbsoluteChangesAndReadsAre) {
   EXPECT_EQ(IdempotencyOf(v1::WriteFileRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::ListPoolsRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::EvictCandidatesRequest()), kYes);
+  EXPECT_EQ(IdempotencyOf(v1::GetHeadroomRequest()), kYes);
 }
 
 }  // namespace

@@ -333,50 +333,50 @@ TEST(HeadroomModelTest, EverySmallStateIsAnsweredAsTheLedgerGrants) {
 }
 
 template <typename Choices>
-auto Pick(std::mt19937_64* random, const Choices& choices) {
-  return *(std::begin(choices) + (*random)() % std::size(choices));
+auto Pick(std::mt19937_64* generator, const Choices& choices) {
+  return *(std::begin(choices) + (*generator)() % std::size(choices));
 }
 
-void MakeRandom(std::mt19937_64* random, Cluster* cluster) {
+void MakeRandom(std::mt19937_64* generator, Cluster* cluster) {
   // Groups: top above g, which g1 and g2 are in; g3 is in g2.
   for (const auto& [name, parent] : std::vector<std::pair<const char*, const char*>>{
            {"top", ""}, {"g", "top"}, {"g1", "g"}, {"g2", "g"}, {"g3", "g2"}}) {
     cluster->Group(name, parent);
   }
-  const size_t regions = 2 + (*random)() % 4;
+  const size_t regions = 2 + (*generator)() % 4;
   for (size_t r = 0; r < regions; ++r) {
     const std::string name = absl::StrCat("r", r);
-    cluster->Region({name, Pick(random, std::vector<std::string>{"A", "A", "B", "C", ""}),
-                     Pick(random, std::vector<std::string>{"g", "g1", "g1", "g2", "g3", "top"}),
-                     (*random)() % 12});
+    cluster->Region({name, Pick(generator, std::vector<std::string>{"A", "A", "B", "C", ""}),
+                     Pick(generator, std::vector<std::string>{"g", "g1", "g1", "g2", "g3", "top"}),
+                     (*generator)() % 12});
   }
   const std::vector<std::string> cgroups = {"/a", "/a/b", "/a/b/c", "/d"};
   const std::vector<std::string> levels = {"top", "g", "g1", "g2", "g3", "r0", "r1"};
-  for (uint64_t i = (*random)() % 4; i > 0; --i) {
+  for (uint64_t i = (*generator)() % 4; i > 0; --i) {
     Items items(regions);
-    items[(*random)() % regions] = 1;
-    cluster->Charge(Pick(random, cgroups), items, 1 + (*random)() % 4, Mode::kForce);
+    items[(*generator)() % regions] = 1;
+    cluster->Charge(Pick(generator, cgroups), items, 1 + (*generator)() % 4, Mode::kForce);
   }
-  for (uint64_t i = (*random)() % 7; i > 0; --i) {
-    cluster->Max(Pick(random, cgroups), Pick(random, levels), (*random)() % 24,
-                 (*random)() % 6 == 0);
+  for (uint64_t i = (*generator)() % 7; i > 0; --i) {
+    cluster->Max(Pick(generator, cgroups), Pick(generator, levels), (*generator)() % 24,
+                 (*generator)() % 6 == 0);
   }
-  if ((*random)() % 4 == 0) cluster->Cordon(absl::StrCat("r", (*random)() % regions));
+  if ((*generator)() % 4 == 0) cluster->Cordon(absl::StrCat("r", (*generator)() % regions));
 }
 
 TEST(HeadroomModelTest, RandomStatesAreAnsweredAsTheLedgerGrants) {
   Seen seen;
   for (uint64_t seed = 1; seed <= 3000; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937_64 random(seed);
+    std::mt19937_64 generator(seed);
     Cluster cluster;
-    MakeRandom(&random, &cluster);
+    MakeRandom(&generator, &cluster);
     Shape shape;
-    shape.cgroup = Pick(&random, std::vector<std::string>{"/", "/a", "/a/b", "/a/b/c/e", "/f"});
-    shape.region = Pick(&random, std::vector<std::string>{"top", "g", "g", "g1", "g2", "r0"});
-    shape.items = shape.region == "r0" ? 1 : 1 + random() % 3;
-    shape.bytes = 1 + random() % 4;
-    shape.same_node = random() % 2 == 0;
+    shape.cgroup = Pick(&generator, std::vector<std::string>{"/", "/a", "/a/b", "/a/b/c/e", "/f"});
+    shape.region = Pick(&generator, std::vector<std::string>{"top", "g", "g", "g1", "g2", "r0"});
+    shape.items = shape.region == "r0" ? 1 : 1 + generator() % 3;
+    shape.bytes = 1 + generator() % 4;
+    shape.same_node = generator() % 2 == 0;
     Verify(&cluster, shape, &seen);
     ASSERT_FALSE(::testing::Test::HasFailure());
   }
@@ -413,20 +413,21 @@ TEST(HeadroomModelTest, RandomLimitsThatCrossNodesAreAnsweredAsTheLedgerGrants) 
   Seen seen;
   for (uint64_t seed = 1; seed <= 600; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937_64 random(seed);
+    std::mt19937_64 generator(seed);
     Cluster cluster;
     cluster.Group("g", "");
     cluster.Group("g0", "g");
     for (const char* group : {"g1", "g2", "g3"}) {
-      cluster.Group(group, random() % 2 == 0 ? "g" : "g0");
-      cluster.Max("/a", group, 1 + random() % 4);
+      cluster.Group(group, generator() % 2 == 0 ? "g" : "g0");
+      cluster.Max("/a", group, 1 + generator() % 4);
     }
-    if (random() % 2 == 0) cluster.Max("/a", "g0", 2 + random() % 4);
+    if (generator() % 2 == 0) cluster.Max("/a", "g0", 2 + generator() % 4);
     for (const char* region : {"r0", "r1", "r2", "r3", "r4", "r5"}) {
-      cluster.Region({region, Pick(&random, std::vector<std::string>{"A", "B", "C"}),
-                      Pick(&random, std::vector<std::string>{"g1", "g2", "g3"}), 1 + random() % 3});
+      cluster.Region({region, Pick(&generator, std::vector<std::string>{"A", "B", "C"}),
+                      Pick(&generator, std::vector<std::string>{"g1", "g2", "g3"}),
+                      1 + generator() % 3});
     }
-    Verify(&cluster, {"/a", "g", static_cast<uint32_t>(2 + random() % 2), 1, true}, &seen);
+    Verify(&cluster, {"/a", "g", static_cast<uint32_t>(2 + generator() % 2), 1, true}, &seen);
     ASSERT_FALSE(::testing::Test::HasFailure());
   }
   EXPECT_GT(seen.granted, 100);

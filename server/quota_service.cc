@@ -302,6 +302,12 @@ grpc::ServerUnaryReactor* QuotaService::EvictCandidates(Context* context,
   return LongRead(Method::kEvictCandidates, context, request, response);
 }
 
+grpc::ServerUnaryReactor* QuotaService::GetHeadroom(Context* context,
+                                                    const v1::GetHeadroomRequest* request,
+                                                    v1::GetHeadroomResponse* response) {
+  return LongRead(Method::kGetHeadroom, context, request, response);
+}
+
 grpc::ServerUnaryReactor* QuotaService::ListPools(Context* context,
                                                   const v1::ListPoolsRequest* request,
                                                   v1::ListPoolsResponse* response) {

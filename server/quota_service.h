@@ -77,6 +77,8 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                          v1::EvictValuableResponse* response) override;
   Reactor* EvictCandidates(Context* context, const v1::EvictCandidatesRequest* request,
                            v1::EvictCandidatesResponse* response) override;
+  Reactor* GetHeadroom(Context* context, const v1::GetHeadroomRequest* request,
+                       v1::GetHeadroomResponse* response) override;
   Reactor* GetPool(Context* context, const v1::GetPoolRequest* request,
                    v1::GetPoolResponse* response) override;
   Reactor* ListPools(Context* context, const v1::ListPoolsRequest* request,

@@ -30,6 +30,8 @@ absl::Status Read(const State& state, int64_t time_us, const v1::GetServerInfoRe
 // Long: never to be run on the writer's thread.
 absl::Status Read(const State& state, int64_t time_us, const v1::EvictCandidatesRequest& request,
                   v1::EvictCandidatesResponse* response);
+absl::Status Read(const State& state, int64_t time_us, const v1::GetHeadroomRequest& request,
+                  v1::GetHeadroomResponse* response);
 absl::Status Read(const State& state, int64_t time_us, const v1::ListPoolsRequest& request,
                   v1::ListPoolsResponse* response);
 absl::Status Read(const State& state, int64_t time_us, const v1::ListRegionsRequest& request,

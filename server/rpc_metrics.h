@@ -31,6 +31,7 @@ enum class Method {
   kDeleteCgroup,
   kEvictValuable,
   kEvictCandidates,
+  kGetHeadroom,
   kGetPool,
   kListPools,
   kListRegions,

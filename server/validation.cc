@@ -233,6 +233,16 @@ absl::Status Validate(const v1::EvictCandidatesRequest& request) {
                    v1::IgnoreLow_IsValid(request.ignore_low()), "IgnoreLow");
 }
 
+absl::Status Validate(const v1::GetHeadroomRequest& request) {
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("cgroup"), request.cgroup()));
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("region"), request.region()));
+  if (request.items() > kItemsMax) {
+    return InvalidField("items", absl::StrCat(request.items()), absl::StrCat("0 to ", kItemsMax));
+  }
+  if (request.bytes() == 0) return InvalidField("bytes", "0", "at least 1");
+  return CheckBytes(Field("bytes"), request.bytes());
+}
+
 absl::Status Validate(const v1::GetPoolRequest& request) {
   DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupRef, Field("cgroup"), request.cgroup()));
   DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("region"), request.region()));

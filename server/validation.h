@@ -44,6 +44,7 @@ absl::Status Validate(const v1::CreateCgroupRequest& request);
 absl::Status Validate(const v1::DeleteCgroupRequest& request);
 absl::Status Validate(const v1::EvictValuableRequest& request);
 absl::Status Validate(const v1::EvictCandidatesRequest& request);
+absl::Status Validate(const v1::GetHeadroomRequest& request);
 absl::Status Validate(const v1::GetPoolRequest& request);
 absl::Status Validate(const v1::ListPoolsRequest& request);
 absl::Status Validate(const v1::ListRegionsRequest& request);

@@ -12,14 +12,15 @@ namespace dmem::client {
 
 // Each adds its commands to the parser. Parsing one leaves in `command` what to run; a command line
 // that is wrong is a CLI::ParseError, before any call.
-void AddGetCommands(CLI::App& app, Command& command);     // get, describe
-void AddRegionCommands(CLI::App& app, Command& command);  // register, unregister, cordon, uncordon
-void AddCgroupCommands(CLI::App& app, Command& command);  // create, delete, set limits
-void AddChargeCommands(CLI::App& app, Command& command);  // charge, uncharge, resize
-void AddEvictCommands(CLI::App& app, Command& command);   // evict-candidates, evict-valuable
-void AddTextCommands(CLI::App& app, Command& command);    // cat, write
-void AddTreeCommand(CLI::App& app, Command& command);     // tree
-void AddServerCommands(CLI::App& app, Command& command);  // check, version
+void AddGetCommands(CLI::App& app, Command& command);      // get, describe
+void AddRegionCommands(CLI::App& app, Command& command);   // register, unregister, cordon, uncordon
+void AddCgroupCommands(CLI::App& app, Command& command);   // create, delete, set limits
+void AddChargeCommands(CLI::App& app, Command& command);   // charge, uncharge, resize
+void AddEvictCommands(CLI::App& app, Command& command);    // evict-candidates, evict-valuable
+void AddHeadroomCommand(CLI::App& app, Command& command);  // headroom
+void AddTextCommands(CLI::App& app, Command& command);     // cat, write
+void AddTreeCommand(CLI::App& app, Command& command);      // tree
+void AddServerCommands(CLI::App& app, Command& command);   // check, version
 
 }  // namespace dmem::client
 

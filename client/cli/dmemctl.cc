@@ -160,6 +160,7 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
   AddCgroupCommands(app, command);
   AddChargeCommands(app, command);
   AddEvictCommands(app, command);
+  AddHeadroomCommand(app, command);
   AddTextCommands(app, command);
   AddServerCommands(app, command);
 

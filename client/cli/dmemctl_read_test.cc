@@ -1,7 +1,7 @@
 // Copyright 2026 The dmemd Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// evict-candidates, evict-valuable, cat, write, check, version.
+// evict-candidates, evict-valuable, headroom, cat, write, check, version.
 
 #include "client/cli/dmemctl_fixture.h"
 
@@ -76,6 +76,86 @@ TEST_F(DmemctlTest, EvictValuableSaysTheDecisionFirst) {
   EXPECT_EQ(service_.last_request(),
             "EvictValuableRequest {limit_cgroup: \"/a\" cgroup: \"/a/b\" region: \"n1/gpu0\" "
             "ignore_low: true}");
+}
+
+TEST_F(DmemctlTest, HeadroomShowsTheNodesAndWhatStopsOneMore) {
+  Answer<v1::GetHeadroomResponse>(R"pb(
+    count: 3
+    count_at_most: 3
+    exact: true
+    nodes { node: "n2" count: 2 }
+    nodes { node: "n1" count: 1 }
+    nodes_total: 5
+    limits {
+      cgroup: "/a"
+      region: "h100"
+      usage_bytes: 1073741824
+      max_bytes: 4294967296
+      short_bytes: 2147483648
+    }
+    limits { region: "n1/gpu0" usage_bytes: 0 max_bytes: 1073741824 short_bytes: 1073741824 }
+    hole_bytes: 3221225472
+    hole_region: "n2/gpu0"
+    free_bytes: 9223372036854775807
+    unusable_bytes: 0
+    left_out { reason: "REGION_CORDONED" regions: 2 free_bytes: 2147483648 }
+  )pb");
+  EXPECT_EQ(Output({"headroom", "/a", "--group", "h100", "--shape", "2x1Gi", "--same-node"}),
+            "3 charges of 2 x 1GiB, each on one node, fit\n"
+            "\n"
+            "NODE  CHARGES\n"
+            "n2    2\n"
+            "n1    1\n"
+            "... and 3 more nodes\n"
+            "\n"
+            "STOPPED-BY  REGION   USED  MAX   SHORT\n"
+            "/a          h100     1GiB  4GiB  2GiB\n"
+            "(capacity)  n1/gpu0  0     1GiB  1GiB\n"
+            "\n"
+            "Largest hole:  3GiB (3221225472 bytes) in n2/gpu0\n"
+            "Free:          max\n"
+            "Unusable:      0\n"
+            "Left out:      2 x REGION_CORDONED, 2GiB free\n");
+  EXPECT_EQ(service_.last_request(),
+            "GetHeadroomRequest {cgroup: \"/a\" region: \"h100\" items: 2 bytes: 1073741824 "
+            "same_node: true}");
+}
+
+TEST_F(DmemctlTest, HeadroomShowsRegionsAndThatLimitsCrossNodes) {
+  Answer<v1::GetHeadroomResponse>(R"pb(
+    count: 1
+    count_at_most: 2
+    places { region: "n1/gpu0" node: "n1" items: 1 }
+    places { region: "box" items: 1 }
+    places_total: 2
+    bounded_by: "charges"
+  )pb");
+  EXPECT_EQ(Output({"headroom", "/a", "--region", "g", "--shape", "2x1Ki"}),
+            "1 charge of 2 x 1KiB fits (limits cross nodes: placed otherwise perhaps more, at most "
+            "2)\n"
+            "\n"
+            "REGION   NODE    ITEMS\n"
+            "n1/gpu0  n1      1\n"
+            "box      <none>  1\n"
+            "\n"
+            "One more would pass the server's bound on charges\n"
+            "\n"
+            "Largest hole:  0\n"
+            "Free:          0\n"
+            "Unusable:      0\n");
+}
+
+TEST_F(DmemctlTest, HeadroomSaysThatThereAreTooFewRegions) {
+  Answer<v1::GetHeadroomResponse>("exact: true too_few_regions: true");
+  EXPECT_THAT(Output({"headroom", "/a", "--group", "g", "--shape", "2x1Ki", "--same-node"}),
+              StartsWith("0 charges of 2 x 1KiB, each on one node, fit\n"
+                         "\n"
+                         "No node has 2 regions that take charges: no limit is in the way\n"));
+  Answer<v1::GetHeadroomResponse>("exact: true too_few_regions: true");
+  EXPECT_THAT(Output({"headroom", "/a", "--group", "g", "--shape", "1Ki"}),
+              StartsWith("0 charges of 1 x 1KiB fit\n"
+                         "\n"
+                         "There is no region that takes charges\n"));
 }
 
 TEST_F(DmemctlTest, CatPrintsTheTextAsItIs) {

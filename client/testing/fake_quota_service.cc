@@ -120,6 +120,10 @@ class FakeQuotaService::Impl final : public v1::QuotaService::Service {
                                v1::EvictCandidatesResponse* response) override {
     return Reply(*request, response);
   }
+  grpc::Status GetHeadroom(grpc::ServerContext*, const v1::GetHeadroomRequest* request,
+                           v1::GetHeadroomResponse* response) override {
+    return Reply(*request, response);
+  }
   grpc::Status GetPool(grpc::ServerContext*, const v1::GetPoolRequest* request,
                        v1::GetPoolResponse* response) override {
     return Reply(*request, response);

@@ -45,6 +45,8 @@ class MockConnection : public Connection {
               (const v1::EvictValuableRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::EvictCandidatesResponse>, EvictCandidates,
               (const v1::EvictCandidatesRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::GetHeadroomResponse>, GetHeadroom,
+              (const v1::GetHeadroomRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::GetPoolResponse>, GetPool,
               (const v1::GetPoolRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::ListPoolsResponse>, ListPools,

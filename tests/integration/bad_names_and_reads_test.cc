@@ -83,6 +83,12 @@ TEST_F(BadInputTest, BadRegionNamesAreRefusedWhereverARegionIsNamed) {
     plan.set_bytes_needed(1);
     ExpectError(Call(server_, &Stub::EvictCandidates, plan).status, kInvalid, "INVALID_FIELD",
                 "region");
+    v1::GetHeadroomRequest headroom;
+    headroom.set_cgroup("/team");
+    headroom.set_region(name);
+    headroom.set_bytes(1);
+    ExpectError(Call(server_, &Stub::GetHeadroom, headroom).status, kInvalid, "INVALID_FIELD",
+                "region");
     v1::EvictValuableRequest valuable;
     valuable.set_region(name);
     valuable.set_cgroup("/team");
@@ -118,6 +124,12 @@ TEST_F(BadInputTest, BadCgroupPathsAreRefusedWhereverACgroupIsNamed) {
     get.set_cgroup(path);
     get.set_region("n1/gpu0");
     ExpectError(Call(server_, &Stub::GetPool, get).status, kInvalid, "INVALID_FIELD", "cgroup");
+    v1::GetHeadroomRequest headroom;
+    headroom.set_cgroup(path);
+    headroom.set_region("n1/gpu0");
+    headroom.set_bytes(1);
+    ExpectError(Call(server_, &Stub::GetHeadroom, headroom).status, kInvalid, "INVALID_FIELD",
+                "cgroup");
     v1::ReadFileRequest read;
     read.set_cgroup(path);
     read.set_file("dmem.current");
