@@ -10,6 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/agent/pods/testing/fake_api_server.h"
+#include "client/agent/pods/testing/test_certificate.h"
+#include "client/agent/testing/temp_directory.h"
 #include "gtest/gtest.h"
 
 namespace dmem::client {
@@ -109,6 +111,57 @@ TEST_F(HttpGetterTest, PlainHttpIsNoTls) {
   request_.url = absl::StrCat("https", server_.url().substr(4), "/");
   server_.Answer(200, "");
   EXPECT_EQ(Get().status().code(), absl::StatusCode::kUnavailable);
+}
+
+// Over TLS, with a server that has a certificate of its own.
+class HttpGetterTlsTest : public ::testing::Test {
+ protected:
+  explicit HttpGetterTlsTest(const std::string& address = "127.0.0.1")
+      : certificate_(MakeTestCertificate(address)), server_(certificate_) {
+    directory_.Write("ca.crt", certificate_.certificate);
+    directory_.Write("other.crt", MakeTestCertificate("127.0.0.1").certificate);
+    request_.url = server_.url() + "/";
+    request_.bearer_token = "s3cret";
+    request_.ca_file = directory_.path() + "/ca.crt";
+    request_.timeout = absl::Seconds(30);
+  }
+  absl::StatusOr<int> Get() {
+    return getter_.Get(request_, [](int, absl::string_view) { return true; });
+  }
+
+  const TempDirectory directory_;
+  const TestCertificate certificate_;
+  FakeApiServer server_;
+  HttpGetter getter_;
+  HttpRequest request_;
+};
+
+TEST_F(HttpGetterTlsTest, AServerThatTheCaFileVouchesForGetsTheToken) {
+  server_.Answer(200, "");
+  const absl::StatusOr<int> code = Get();
+  ASSERT_TRUE(code.ok()) << code.status();
+  EXPECT_EQ(*code, 200);
+  EXPECT_TRUE(absl::StrContains(server_.WaitForRequests(1)[0], "Bearer s3cret"));
+}
+
+TEST_F(HttpGetterTlsTest, AServerThatNobodyVouchesForGetsNoRequest) {
+  // Another authority, the system's, and a file that is not there.
+  for (const std::string& ca_file :
+       {directory_.path() + "/other.crt", std::string(), directory_.path() + "/missing.crt"}) {
+    request_.ca_file = ca_file;
+    EXPECT_EQ(Get().status().code(), absl::StatusCode::kUnavailable) << ca_file;
+  }
+  EXPECT_TRUE(server_.WaitForRequests(0).empty());
+}
+
+class HttpGetterOtherHostTest : public HttpGetterTlsTest {
+ protected:
+  HttpGetterOtherHostTest() : HttpGetterTlsTest("127.0.0.2") {}
+};
+
+TEST_F(HttpGetterOtherHostTest, ACertificateForAnotherHostIsRefused) {
+  EXPECT_EQ(Get().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(server_.WaitForRequests(0).empty());
 }
 
 TEST_F(HttpGetterTest, OtherProtocolsAreRefused) {

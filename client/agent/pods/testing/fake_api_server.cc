@@ -5,10 +5,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,10 +26,33 @@ std::string Chunk(const std::string& text) {
   return absl::StrCat(absl::Hex(text.size()), "\r\n", text, "\r\n");
 }
 
-void SendAll(int connection, const std::string& bytes) {
+ssl_ctx_st* TlsWith(const TestCertificate& certificate) {
+  SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+  BIO* bio = BIO_new_mem_buf(certificate.certificate.data(), -1);
+  X509* x509 = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  bio = BIO_new_mem_buf(certificate.key.data(), -1);
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
+  BIO_free(bio);
+  if (SSL_CTX_use_certificate(context, x509) != 1 || SSL_CTX_use_PrivateKey(context, key) != 1) {
+    ADD_FAILURE() << "cannot use the certificate";
+  }
+  X509_free(x509);
+  EVP_PKEY_free(key);
+  return context;
+}
+
+// False: the client is gone.
+bool ReceiveOne(int connection, ssl_st* tls, char* c) {
+  return (tls != nullptr ? SSL_read(tls, c, 1) : ::recv(connection, c, 1, 0)) == 1;
+}
+
+void SendAll(int connection, ssl_st* tls, const std::string& bytes) {
   size_t sent = 0;
   while (sent < bytes.size()) {
-    const ssize_t n = ::send(connection, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    const size_t left = bytes.size() - sent;
+    const ssize_t n = tls != nullptr ? SSL_write(tls, bytes.data() + sent, static_cast<int>(left))
+                                     : ::send(connection, bytes.data() + sent, left, MSG_NOSIGNAL);
     if (n <= 0) return;  // The client is gone.
     sent += static_cast<size_t>(n);
   }
@@ -34,7 +60,11 @@ void SendAll(int connection, const std::string& bytes) {
 
 }  // namespace
 
-FakeApiServer::FakeApiServer() {
+FakeApiServer::FakeApiServer(const TestCertificate& certificate) {
+  if (!certificate.certificate.empty()) {
+    tls_ = TlsWith(certificate);
+    std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to a client that is gone.
+  }
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -58,9 +88,12 @@ FakeApiServer::~FakeApiServer() {
   ::shutdown(listener_, SHUT_RDWR);  // Ends accept.
   thread_.join();
   ::close(listener_);
+  SSL_CTX_free(tls_);
 }
 
-std::string FakeApiServer::url() const { return absl::StrCat("http://127.0.0.1:", port_); }
+std::string FakeApiServer::url() const {
+  return absl::StrCat(tls_ != nullptr ? "https" : "http", "://127.0.0.1:", port_);
+}
 
 void FakeApiServer::Answer(int code, const std::string& body) {
   Push({Step::kAnswer, absl::StrCat("HTTP/1.1 ", code, " X\r\nContent-Length: ", body.size(),
@@ -99,16 +132,22 @@ void FakeApiServer::Serve() {
   while (true) {
     const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (connection < 0) return;
-    ServeOne(connection);
+    SSL* tls = tls_ != nullptr ? SSL_new(tls_) : nullptr;
+    if (tls != nullptr) SSL_set_fd(tls, connection);
+    if (tls == nullptr || SSL_accept(tls) == 1) {
+      ServeOne(connection, tls);
+      if (tls != nullptr) SSL_shutdown(tls);
+    }
+    SSL_free(tls);
     ::close(connection);
   }
 }
 
-void FakeApiServer::ServeOne(int connection) {
+void FakeApiServer::ServeOne(int connection, ssl_st* tls) {
   std::string head;
   char c;
   while (head.size() < 65536 && head.find("\r\n\r\n") == std::string::npos) {
-    if (::recv(connection, &c, 1, 0) != 1) return;
+    if (!ReceiveOne(connection, tls, &c)) return;
     head.push_back(c);
     if (head[0] != 'G') return;  // No GET: the greeting of TLS.
   }
@@ -119,7 +158,7 @@ void FakeApiServer::ServeOne(int connection) {
   }
   Step step;
   while (Next(step)) {
-    SendAll(connection, step.bytes);
+    SendAll(connection, tls, step.bytes);
     if (step.kind == Step::kEnd || step.kind == Step::kBreak) return;
   }
 }

@@ -11,18 +11,27 @@
 #include <thread>
 #include <vector>
 
+#include "client/agent/pods/testing/test_certificate.h"
+
+// OpenSSL's.
+struct ssl_ctx_st;
+struct ssl_st;
+
 namespace dmem::client {
 
 // An HTTP server on a loopback port of its own that answers one request after another, each as it
 // was told to; a request that nothing was said about waits until it is. Stops when destroyed.
 class FakeApiServer {
  public:
-  FakeApiServer();
+  // Without TLS.
+  FakeApiServer() : FakeApiServer(TestCertificate()) {}
+  // With TLS, if the certificate is not empty.
+  explicit FakeApiServer(const TestCertificate& certificate);
   ~FakeApiServer();
   FakeApiServer(const FakeApiServer&) = delete;
   FakeApiServer& operator=(const FakeApiServer&) = delete;
 
-  // "http://127.0.0.1:PORT".
+  // "http://127.0.0.1:PORT", or https.
   std::string url() const;
 
   // The next request not yet spoken for: a whole answer.
@@ -47,10 +56,12 @@ class FakeApiServer {
 
   void Push(Step step);
   void Serve();
-  void ServeOne(int connection);
+  // `tls` is null without TLS.
+  void ServeOne(int connection, ssl_st* tls);
   // False: the server stops.
   bool Next(Step& step);
 
+  ssl_ctx_st* tls_ = nullptr;  // Null without TLS.
   int listener_ = -1;
   int port_ = 0;
   std::mutex mutex_;
