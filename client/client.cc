@@ -86,6 +86,42 @@ absl::StatusOr<v1::ResizeResponse> Client::Resize(const v1::ResizeRequest& reque
   return Call(&Connection::Resize, request);
 }
 
+absl::StatusOr<v1::OpenSessionResponse> Client::OpenSession(const v1::OpenSessionRequest& request) {
+  return Call(&Connection::OpenSession, request);
+}
+
+absl::StatusOr<v1::KeepAliveResponse> Client::KeepAlive(const v1::KeepAliveRequest& request) {
+  return Call(&Connection::KeepAlive, request);
+}
+
+absl::StatusOr<v1::CloseSessionResponse> Client::CloseSession(
+    const v1::CloseSessionRequest& request) {
+  return Call(&Connection::CloseSession, request);
+}
+
+absl::StatusOr<v1::DeclareNotReadyResponse> Client::DeclareNotReady(
+    const v1::DeclareNotReadyRequest& request) {
+  return Call(&Connection::DeclareNotReady, request);
+}
+
+absl::StatusOr<v1::FenceResponse> Client::Fence(const v1::FenceRequest& request) {
+  return Call(&Connection::Fence, request);
+}
+
+absl::StatusOr<v1::ReportRegionStateResponse> Client::ReportRegionState(
+    const v1::ReportRegionStateRequest& request) {
+  return Call(&Connection::ReportRegionState, request);
+}
+
+absl::StatusOr<v1::ListSessionsResponse> Client::ListSessions(
+    const v1::ListSessionsRequest& request) {
+  return Call(&Connection::ListSessions, request);
+}
+
+absl::StatusOr<v1::ListNodesResponse> Client::ListNodes(const v1::ListNodesRequest& request) {
+  return Call(&Connection::ListNodes, request);
+}
+
 absl::StatusOr<v1::SetLimitsResponse> Client::SetLimits(const v1::SetLimitsRequest& request) {
   return Call(&Connection::SetLimits, request);
 }
@@ -165,6 +201,14 @@ absl::StatusOr<v1::ListCgroupsResponse> Client::ListAllCgroups(v1::ListCgroupsRe
 
 absl::StatusOr<v1::ListChargesResponse> Client::ListAllCharges(v1::ListChargesRequest request) {
   return CallAllPages(&Client::ListCharges, std::move(request));
+}
+
+absl::StatusOr<v1::ListSessionsResponse> Client::ListAllSessions(v1::ListSessionsRequest request) {
+  return CallAllPages(&Client::ListSessions, std::move(request));
+}
+
+absl::StatusOr<v1::ListNodesResponse> Client::ListAllNodes(v1::ListNodesRequest request) {
+  return CallAllPages(&Client::ListNodes, std::move(request));
 }
 
 }  // namespace dmem::client

@@ -35,6 +35,16 @@ class Client {
   absl::StatusOr<v1::BatchChargeResponse> BatchCharge(const v1::BatchChargeRequest& request);
   absl::StatusOr<v1::UnchargeResponse> Uncharge(const v1::UnchargeRequest& request);
   absl::StatusOr<v1::ResizeResponse> Resize(const v1::ResizeRequest& request);
+  absl::StatusOr<v1::OpenSessionResponse> OpenSession(const v1::OpenSessionRequest& request);
+  absl::StatusOr<v1::KeepAliveResponse> KeepAlive(const v1::KeepAliveRequest& request);
+  absl::StatusOr<v1::CloseSessionResponse> CloseSession(const v1::CloseSessionRequest& request);
+  absl::StatusOr<v1::DeclareNotReadyResponse> DeclareNotReady(
+      const v1::DeclareNotReadyRequest& request);
+  absl::StatusOr<v1::FenceResponse> Fence(const v1::FenceRequest& request);
+  absl::StatusOr<v1::ReportRegionStateResponse> ReportRegionState(
+      const v1::ReportRegionStateRequest& request);
+  absl::StatusOr<v1::ListSessionsResponse> ListSessions(const v1::ListSessionsRequest& request);
+  absl::StatusOr<v1::ListNodesResponse> ListNodes(const v1::ListNodesRequest& request);
   absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request);
   absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(const v1::CreateCgroupRequest& request);
   absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(const v1::DeleteCgroupRequest& request);
@@ -58,6 +68,8 @@ class Client {
   absl::StatusOr<v1::ListRegionsResponse> ListAllRegions(v1::ListRegionsRequest request);
   absl::StatusOr<v1::ListCgroupsResponse> ListAllCgroups(v1::ListCgroupsRequest request);
   absl::StatusOr<v1::ListChargesResponse> ListAllCharges(v1::ListChargesRequest request);
+  absl::StatusOr<v1::ListSessionsResponse> ListAllSessions(v1::ListSessionsRequest request);
+  absl::StatusOr<v1::ListNodesResponse> ListAllNodes(v1::ListNodesRequest request);
 
  private:
   template <typename Request, typename Response>

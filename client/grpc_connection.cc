@@ -80,6 +80,38 @@ class GrpcConnection final : public Connection {
                                             absl::Duration timeout) override {
     return Call(&Stub::Resize, request, timeout);
   }
+  absl::StatusOr<v1::OpenSessionResponse> OpenSession(const v1::OpenSessionRequest& request,
+                                                      absl::Duration timeout) override {
+    return Call(&Stub::OpenSession, request, timeout);
+  }
+  absl::StatusOr<v1::KeepAliveResponse> KeepAlive(const v1::KeepAliveRequest& request,
+                                                  absl::Duration timeout) override {
+    return Call(&Stub::KeepAlive, request, timeout);
+  }
+  absl::StatusOr<v1::CloseSessionResponse> CloseSession(const v1::CloseSessionRequest& request,
+                                                        absl::Duration timeout) override {
+    return Call(&Stub::CloseSession, request, timeout);
+  }
+  absl::StatusOr<v1::DeclareNotReadyResponse> DeclareNotReady(
+      const v1::DeclareNotReadyRequest& request, absl::Duration timeout) override {
+    return Call(&Stub::DeclareNotReady, request, timeout);
+  }
+  absl::StatusOr<v1::FenceResponse> Fence(const v1::FenceRequest& request,
+                                          absl::Duration timeout) override {
+    return Call(&Stub::Fence, request, timeout);
+  }
+  absl::StatusOr<v1::ReportRegionStateResponse> ReportRegionState(
+      const v1::ReportRegionStateRequest& request, absl::Duration timeout) override {
+    return Call(&Stub::ReportRegionState, request, timeout);
+  }
+  absl::StatusOr<v1::ListSessionsResponse> ListSessions(const v1::ListSessionsRequest& request,
+                                                        absl::Duration timeout) override {
+    return Call(&Stub::ListSessions, request, timeout);
+  }
+  absl::StatusOr<v1::ListNodesResponse> ListNodes(const v1::ListNodesRequest& request,
+                                                  absl::Duration timeout) override {
+    return Call(&Stub::ListNodes, request, timeout);
+  }
   absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
                                                   absl::Duration timeout) override {
     return Call(&Stub::SetLimits, request, timeout);

@@ -25,6 +25,17 @@ Idempotency IdempotencyOf(const v1::BatchChargeRequest& request) {
                                   }));
 }
 
+Idempotency IdempotencyOf(const v1::OpenSessionRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::KeepAliveRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::CloseSessionRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::DeclareNotReadyRequest&) { return Idempotency::kIdempotent; }
+// With `forget`, a second answer would be NOT_FOUND.
+Idempotency IdempotencyOf(const v1::FenceRequest& request) {
+  return request.forget() ? Idempotency::kNonIdempotent : Idempotency::kIdempotent;
+}
+Idempotency IdempotencyOf(const v1::ReportRegionStateRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ListSessionsRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ListNodesRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::SetLimitsRequest& request) {
   return IdempotentIf(
       request.validate_only() ||

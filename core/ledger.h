@@ -163,7 +163,18 @@ class Ledger {
   std::vector<Index> RegionsOfNode(Index node) const;
   Dropped DropItemsOfNode(Index node, absl::Time time);
   void TakeOverNode(Index node, absl::Time time, OpenSessionResult* result);
+  // From now on the session is ACTIVE, as of its heard_at_us.
   void SetHeard(Index session);
+  void EndSession(Index session, SessionState how, absl::string_view why, int64_t at_us);
+  // For events: the states of a node's regions before a command and, told, after it.
+  struct KnownState {
+    Index region;
+    uint64_t id;
+    RegionState state;
+  };
+  std::vector<KnownState> StatesOfNode(Index node) const;
+  void TellStates(absl::Span<const KnownState> before, absl::string_view why);
+  void TellSession(Index session, SessionChanged::What what);
   void CancelReservationsOf(uint64_t session, absl::Time time);
   // Whether StateEditor::AttachRegion may be called. Errors: COUNTER_OVERFLOW.
   absl::Status CheckMayAttach(Index region) const;

@@ -154,6 +154,7 @@ absl::StatusOr<Index> Ledger::FindNodeOf(const RegisterCommand& command) const {
 // a newer incarnation, so that it holds nothing. Returns whether anything differed.
 bool Ledger::ConfirmRegion(Index region, Index node, bool is_newer, absl::Time time) {
   bool is_changed = false;
+  const KnownState before{region, state_.regions[region].id, state_.RegionStateOf(region)};
   if (node != kNone && state_.regions[region].node != node) {
     editor().BindRegion(region, node);
     is_changed = true;
@@ -164,6 +165,7 @@ bool Ledger::ConfirmRegion(Index region, Index node, bool is_newer, absl::Time t
   editor().AttachRegion(region, absl::ToUnixMicros(time));
   editor().SetFailed(region, false, "");
   if (is_back) state_.regions.Mutable(region).is_unconfirmed = false;
+  TellStates(absl::MakeConstSpan(&before, 1), "it was registered again");
   return true;
 }
 

@@ -86,6 +86,50 @@ std::vector<Index> Ledger::RegionsOfNode(Index node) const {
   return regions;
 }
 
+std::vector<Ledger::KnownState> Ledger::StatesOfNode(Index node) const {
+  std::vector<KnownState> states;
+  if (node == kNone || !changes_.is_kept()) return states;
+  for (const Index r : RegionsOfNode(node)) {
+    states.push_back({r, state_.regions[r].id, state_.RegionStateOf(r)});
+  }
+  return states;
+}
+
+void Ledger::TellStates(absl::Span<const KnownState> before, absl::string_view why) {
+  for (const KnownState& known : before) {
+    if (state_.regions[known.region].id != known.id) continue;  // It went.
+    const RegionState now = state_.RegionStateOf(known.region);
+    if (now == known.state) continue;
+    RegionStateChanged change;
+    change.region = state_.RegionName(known.region);
+    change.from = std::string(NameOf(known.state));
+    change.to = std::string(NameOf(now));
+    change.why = std::string(why);
+    change.counts_in_groups = !state_.regions[known.region].is_lost;
+    changes_.Add(std::move(change));
+  }
+}
+
+void Ledger::TellSession(Index i, SessionChanged::What what) {
+  if (!changes_.is_kept()) return;
+  const SessionRecord& session = state_.sessions[i];
+  SessionChanged change;
+  change.what = what;
+  change.id = session.id;
+  change.owner = std::string(session.owner.view());
+  change.node = std::string(session.node_name.view());
+  change.incarnation = session.incarnation;
+  change.why = std::string(session.why.view());
+  changes_.Add(std::move(change));
+}
+
+void Ledger::EndSession(Index session, SessionState how, absl::string_view why, int64_t at_us) {
+  editor().EndSession(session, how, why, at_us);
+  TellSession(session, how == SessionState::kClosed   ? SessionChanged::What::kClosed
+                       : how == SessionState::kFenced ? SessionChanged::What::kFenced
+                                                      : SessionChanged::What::kSuperseded);
+}
+
 // What the node held is gone. Its regions stay, until they are registered again; one that is GONE
 // has nothing left to stay for.
 Dropped Ledger::DropItemsOfNode(Index node, absl::Time time) {
@@ -132,8 +176,11 @@ absl::StatusOr<OpenSessionResult> Ledger::OpenSession(const OpenSessionCommand& 
   session.opened_at_us = absl::ToUnixMicros(command.time);
   session.heard_at_us = ServiceMicros(command.time);
   if (is_new_node) node = editor().AddNode(id, command.node);
+  const std::vector<KnownState> states = StatesOfNode(node);
   if (node != kNone) TakeOverNode(node, command.time, &result);
   SetHeard(result.session);
+  TellSession(result.session, SessionChanged::What::kOpened);
+  TellStates(states, absl::StrCat("session ", id, " was opened"));
   Commit(command.time);
   return result;
 }
@@ -146,21 +193,21 @@ void Ledger::TakeOverNode(Index node, absl::Time time, OpenSessionResult* result
   const bool is_newer = incarnation > state_.nodes[node].incarnation;
   if (old != kNone) {
     result->took_over = state_.sessions[old].id;
-    editor().EndSession(
-        old, is_newer ? SessionState::kFenced : SessionState::kSuperseded,
-        is_newer ? absl::StrCat("incarnation ", incarnation, " of the node opened session ", id)
-                 : absl::StrCat("session ", id, " took over"),
-        ServiceMicros(time));
+    EndSession(old, is_newer ? SessionState::kFenced : SessionState::kSuperseded,
+               is_newer
+                   ? absl::StrCat("incarnation ", incarnation, " of the node opened session ", id)
+                   : absl::StrCat("session ", id, " took over"),
+               ServiceMicros(time));
   }
   state_.sessions.Mutable(result->session).node = node;
   NodeRecord& record = state_.nodes.Mutable(node);
   record.session = result->session;
   record.incarnation = incarnation;
   // The regions of the same incarnation follow the node: none leaves READY for that.
+  changes_.SetCause(Cause::kNewerIncarnation);
   if (is_newer) result->dropped = DropItemsOfNode(node, time);
 }
 
-// The session is ACTIVE, as of its heard_at_us.
 void Ledger::SetHeard(Index session) {
   state_.sessions.Mutable(session).state = SessionState::kActive;
   const Index node = state_.sessions[session].node;
@@ -178,8 +225,9 @@ absl::Status Ledger::CloseSession(const CloseSessionCommand& command) {
   if (state_.sessions[session].has_ended()) return SessionEndedError(session);
   const Index node = state_.sessions[session].node;
   CancelReservationsOf(command.session, command.time);
-  editor().EndSession(session, SessionState::kClosed, "its owner closed it",
-                      ServiceMicros(command.time));
+  const std::vector<KnownState> states = StatesOfNode(node);
+  EndSession(session, SessionState::kClosed, "its owner closed it", ServiceMicros(command.time));
+  TellStates(states, absl::StrCat("session ", command.session, " was closed"));
   if (node != kNone) editor().CollectNode(node);
   Commit(command.time);
   return absl::OkStatus();
@@ -191,6 +239,8 @@ absl::Status Ledger::DeclareNotReady(const DeclareNotReadyCommand& command) {
   if (state_.nodes[node].is_not_ready == command.not_ready) return absl::OkStatus();
   editor().SetNotReady(node, command.not_ready, command.not_ready ? command.why : "",
                        ServiceMicros(command.time));
+  changes_.Add(
+      NodeReadinessChanged{std::string(command.node), command.not_ready, std::string(command.why)});
   editor().CollectNode(node);
   Commit(command.time);
   return absl::OkStatus();
@@ -214,14 +264,16 @@ absl::StatusOr<FenceResult> Ledger::Fence(const FenceCommand& command) {
     result.regions = record.regions;
     return result;
   }
+  const std::vector<KnownState> states = StatesOfNode(node);
   if (record.session != kNone) {
     result.session = state_.sessions[record.session].id;
-    editor().EndSession(record.session, SessionState::kFenced, command.evidence,
-                        ServiceMicros(command.time));
+    EndSession(record.session, SessionState::kFenced, command.evidence,
+               ServiceMicros(command.time));
   }
   // Never below what an earlier fence said.
   result.fenced_incarnation = std::max(incarnation, state_.nodes[node].fenced_incarnation);
   state_.nodes.Mutable(node).fenced_incarnation = result.fenced_incarnation;
+  changes_.SetCause(Cause::kFence);
   result.dropped = DropItemsOfNode(node, command.time);
   const std::vector<Index> regions = RegionsOfNode(node);
   result.regions = regions.size();
@@ -234,6 +286,7 @@ absl::StatusOr<FenceResult> Ledger::Fence(const FenceCommand& command) {
     }
     state_.nodes.Mutable(node).is_lost = true;
     editor().UpdateDeadlinesOfNode(node);
+    TellStates(states, command.evidence);
   }
   Commit(command.time);
   return result;
@@ -247,7 +300,9 @@ absl::StatusOr<Index> Ledger::ReportRegionState(const ReportRegionStateCommand& 
   const RegionRecord& record = state_.regions[*region];
   const absl::string_view why = command.failed ? command.why : "";
   if (record.is_failed == command.failed && record.failure.view() == why) return region;
+  const KnownState before{*region, record.id, state_.RegionStateOf(*region)};
   editor().SetFailed(*region, command.failed, why);
+  TellStates(absl::MakeConstSpan(&before, 1), command.why);
   Commit(command.time);
   return region;
 }
@@ -262,6 +317,7 @@ void Ledger::CancelReservationsOf(uint64_t session, absl::Time time) {
     }
   });
   std::vector<uint64_t> freed_cgroups;
+  changes_.SetCause(Cause::kCancel);
   for (const Index charge : charges) {
     GiveBackReserved(charge, absl::ToUnixMicros(time), &freed_cgroups);
   }
@@ -315,7 +371,13 @@ TickResult Ledger::Tick(const TickCommand& command) {
         std::min(now_us, std::max(heard_since_us, now_us - absl::ToInt64Microseconds(renewal.age)));
     if (heard_us < state_.sessions[session].heard_at_us) continue;
     state_.sessions.Mutable(session).heard_at_us = heard_us;
+    const bool was_silent = state_.sessions[session].state == SessionState::kSilent;
+    const std::vector<KnownState> states =
+        was_silent ? StatesOfNode(state_.sessions[session].node) : std::vector<KnownState>();
     SetHeard(session);
+    if (!was_silent) continue;
+    TellSession(session, SessionChanged::What::kRenewedLate);
+    TellStates(states, "its agent was heard again");
   }
   int64_t left = kDueMax;
   while (left > 0 && !deadlines_.empty() && deadlines_.first().at_us <= now_us) {
@@ -338,6 +400,7 @@ int64_t Ledger::Expire(const Deadline& due, absl::Time time) {
     case DeadlineKind::kReservation: {
       const int64_t items = state_.charges[due.record].items_granted;
       std::vector<uint64_t> freed;
+      changes_.SetCause(Cause::kExpiry);
       ++state_.scalars.reservations_expired;
       GiveBackReserved(due.record, absl::ToUnixMicros(time), &freed);
       return std::max<int64_t>(items, 1);
@@ -348,25 +411,32 @@ int64_t Ledger::Expire(const Deadline& due, absl::Time time) {
 
 void Ledger::ExpireSession(const Deadline& due) {
   SessionRecord& session = state_.sessions.Mutable(due.record);
-  if (session.has_ended()) return editor().RemoveSession(due.record);
+  if (session.has_ended()) {
+    TellSession(due.record, SessionChanged::What::kForgotten);
+    return editor().RemoveSession(due.record);
+  }
   const Index node = session.node;
   if (session.state == SessionState::kSilent) {
-    editor().EndSession(due.record, SessionState::kClosed, "it fell silent and held no region",
-                        due.at_us);
+    EndSession(due.record, SessionState::kClosed, "it fell silent and held no region", due.at_us);
     if (node != kNone) editor().CollectNode(node);
     return;
   }
+  const std::vector<KnownState> states = StatesOfNode(node);
   session.state = SessionState::kSilent;
+  TellSession(due.record, SessionChanged::What::kSilent);
   if (node == kNone) return editor().UpdateDeadlineOfSession(due.record);
   state_.nodes.Mutable(node).unheard_since_us = due.at_us;
   editor().UpdateDeadlinesOfNode(node);
+  TellStates(states, "its agent fell silent");
 }
 
 int64_t Ledger::LoseRegionsOf(Index node, absl::Time time) {
   const std::vector<Index> regions = RegionsOfNode(node);
+  const std::vector<KnownState> states = StatesOfNode(node);
   for (const Index region : regions) editor().DetachRegion(region, absl::ToUnixMicros(time));
   state_.nodes.Mutable(node).is_lost = true;
   editor().UpdateDeadlinesOfNode(node);
+  TellStates(states, "its node is NOT_READY and unheard of");
   return static_cast<int64_t>(regions.size());
 }
 

@@ -11,6 +11,38 @@
 
 namespace dmem {
 
+absl::string_view NameOf(RegionState state) {
+  switch (state) {
+    case RegionState::kReady:
+      return "READY";
+    case RegionState::kStale:
+      return "STALE";
+    case RegionState::kFailed:
+      return "FAILED";
+    case RegionState::kLost:
+      return "LOST";
+    case RegionState::kGone:
+      return "GONE";
+  }
+  return "";
+}
+
+absl::string_view NameOf(SessionState state) {
+  switch (state) {
+    case SessionState::kActive:
+      return "ACTIVE";
+    case SessionState::kSilent:
+      return "SILENT";
+    case SessionState::kClosed:
+      return "CLOSED";
+    case SessionState::kFenced:
+      return "FENCED";
+    case SessionState::kSuperseded:
+      return "SUPERSEDED";
+  }
+  return "";
+}
+
 State::State(SnapshotEpochs* epochs)
     : regions(epochs),
       cgroups(epochs),

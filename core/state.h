@@ -309,6 +309,10 @@ struct StateScalars {
   Index free_node = kNone;
 };
 
+// "READY", "ACTIVE" and so on.
+absl::string_view NameOf(RegionState state);
+absl::string_view NameOf(SessionState state);
+
 inline constexpr Index kRootCgroup = 0;
 inline constexpr int kCgroupDepthMax = 32;
 // Groups above a region.

@@ -94,6 +94,11 @@ RegionView ViewRegion(const State& state, Index i) {
   view.incarnation = region.incarnation;
   view.is_gone = region.is_gone;
   view.is_cordoned = region.is_cordoned;
+  view.state = state.RegionStateOf(i);
+  view.is_unconfirmed = region.is_unconfirmed;
+  view.failure = std::string(region.failure.view());
+  if (region.node != kNone && state.nodes[region.node].session != kNone)
+    view.session = state.sessions[state.nodes[region.node].session].id;
   view.grantable_is_explicit = region.grantable_is_explicit;
   view.usage = state.pools[region.root_pool].counter.usage;
   view.over = view.usage.MinusOrZero(region.grantable);
@@ -132,7 +137,11 @@ std::vector<GroupView> ViewGroups(const State& state) {
         continue;
       }
       ++group.member_regions;
-      if (region.is_gone) continue;
+      const RegionState now = state.RegionStateOf(i);
+      StateTotal& total = group.states[static_cast<size_t>(now)];
+      ++total.regions;
+      total.capacity = total.capacity.PlusSaturating(region.capacity);
+      if (now != RegionState::kReady && now != RegionState::kStale) continue;
       group.grantable = group.grantable.PlusSaturating(region.grantable);
       group.capacity = group.capacity.PlusSaturating(region.capacity);
     }
@@ -189,7 +198,8 @@ ChargeView ViewCharge(const State& state, Index i) {
   view.granted_at_us = charge.granted_at_us;
   view.granted_sequence = charge.granted_sequence;
   view.is_reserved = charge.is_reserved;
-  view.expires_at_us = charge.expires_at_us;
+  view.expires_at_us = charge.expires_at_us + (charge.is_reserved ? state.scalars.outage_us : 0);
+  view.session = charge.session;
   view.is_releasing = charge.is_releasing;
   const ChargeLifecycle lifecycle = DecodeChargeLifecycle(charge.lifecycle.view());
   view.release_requested_at_us = lifecycle.release_requested_at_us;

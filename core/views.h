@@ -6,6 +6,7 @@
 #ifndef CORE_VIEWS_H_
 #define CORE_VIEWS_H_
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,11 +25,21 @@ struct RegionView {
   std::string parent;
   uint64_t incarnation = 0;
   bool is_gone = false, is_cordoned = false, grantable_is_explicit = false;
+  RegionState state = RegionState::kReady;
+  uint64_t session = 0;         // Of its node, ACTIVE or SILENT; 0: none.
+  bool is_unconfirmed = false;  // Its node has not registered it since it restarted or was fenced.
+  std::string failure;
   ByteCount usage, over;
   ByteCount reservations;  // Of usage, what is RESERVED.
   uint64_t live_items = 0;
   ByteCount device_used, unattributed, measured, over_grant;
   int64_t device_used_at_us = 0;  // 0: never told.
+};
+
+// Members of a group in one state.
+struct StateTotal {
+  uint32_t regions = 0;
+  ByteCount capacity;
 };
 
 struct GroupView {
@@ -38,6 +49,7 @@ struct GroupView {
   ByteCount grantable, capacity, usage;
   ByteCount reservations;  // Of usage, what is RESERVED on members or on the group itself.
   uint32_t member_regions = 0, member_groups = 0;
+  std::array<StateTotal, 5> states;  // By RegionState.
 };
 
 struct CgroupView {
@@ -84,6 +96,7 @@ struct ChargeView {
   Basis basis = Basis::kBooked;
   int64_t created_at_us = 0, granted_at_us = 0;
   uint64_t granted_sequence = 0;
+  uint64_t session = 0;  // That charged it; 0: none.
   bool is_reserved = false, is_releasing = false;
   int64_t expires_at_us = 0;            // If is_reserved; wall time.
   int64_t release_requested_at_us = 0;  // If is_releasing.
@@ -91,8 +104,8 @@ struct ChargeView {
 };
 
 RegionView ViewRegion(const State& state, Index region);
-// All groups, in order of registration, in one pass over the regions. GONE regions count as
-// members, but their capacity does not.
+// All groups, in order of registration, in one pass over the regions. All regions count as members;
+// what they can hold counts where they are READY or STALE.
 std::vector<GroupView> ViewGroups(const State& state);
 // As in ViewGroups, at the same cost.
 GroupView ViewGroup(const State& state, Index group);

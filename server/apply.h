@@ -61,6 +61,22 @@ absl::Status Apply(const CommandInput& input, const v1::CreateCgroupRequest& req
 absl::Status Apply(const CommandInput& input, const v1::DeleteCgroupRequest& request,
                    Ledger* ledger, v1::DeleteCgroupResponse* response);
 
+absl::Status Apply(const CommandInput& input, const v1::OpenSessionRequest& request, Ledger* ledger,
+                   v1::OpenSessionResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::CloseSessionRequest& request,
+                   Ledger* ledger, v1::CloseSessionResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::DeclareNotReadyRequest& request,
+                   Ledger* ledger, v1::DeclareNotReadyResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::FenceRequest& request, Ledger* ledger,
+                   v1::FenceResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::ReportRegionStateRequest& request,
+                   Ledger* ledger, v1::ReportRegionStateResponse* response);
+
+// How time passes; no RPCs.
+TickResult Apply(const CommandInput& input, const store::v1::Tick& tick, Ledger* ledger);
+// Returns whether anything changed.
+bool Apply(const CommandInput& input, const store::v1::Resume& resume, Ledger* ledger);
+
 // The settings that decide outcomes; not an RPC.
 void Apply(const CommandInput& input, const store::v1::Configure& configure, Ledger* ledger);
 store::v1::Configure ToProto(const Settings& settings);

@@ -77,6 +77,7 @@ absl::StatusOr<ChargeResult> ApplyCharge(const CommandInput& input,
   command.labels = labels;
   if (request.has_priority()) command.priority = request.priority();
   command.preemptible = request.preemptible();
+  command.session = request.session();
   if (request.has_ttl()) command.ttl = absl::Microseconds(ToMicroseconds(request.ttl()));
   return ledger->Charge(command);
 }
@@ -146,6 +147,7 @@ absl::Status Apply(const CommandInput& input, const v1::UnchargeRequest& request
                                                        request.charge_ids().end());
   PrefetchIds(ledger->state(), ids);
   UnchargeCommand command;
+  command.session = request.session();
   command.time = absl::FromUnixMicros(input.time_us);
   command.charge_ids = ids;
   const absl::StatusOr<UnchargeResult> result = ledger->Uncharge(command);
@@ -184,6 +186,7 @@ absl::Status Apply(const CommandInput& input, const v1::ResizeRequest& request, 
     items.push_back(spec);
   }
   ResizeCommand command;
+  command.session = request.session();
   command.time = absl::FromUnixMicros(input.time_us);
   command.items = items;
   command.mode = ModeOf(request.mode());

@@ -11,24 +11,11 @@
 #include "core/views.h"
 #include "server/apply.h"
 #include "server/convert.h"
+#include "server/render_dropped.h"
 
 namespace dmem::server {
 
 namespace {
-
-template <typename Response>
-void RenderDropped(const Dropped& dropped, Response* response) {
-  for (const DroppedItem& item : dropped.items) {
-    v1::DroppedItem* added = response->add_dropped();
-    added->set_charge_id(item.charge_id);
-    added->set_cgroup(item.cgroup);
-    added->set_region(item.region);
-    added->set_bytes(item.bytes.value());
-    added->set_charge_ended(item.charge_ended);
-  }
-  response->set_dropped_items(dropped.count);
-  for (const uint64_t id : dropped.freed_cgroups) response->add_freed_cgroups(id);
-}
 
 // A pool whose limits are, or would be, `limits`.
 void RenderLimits(const State& state, const LimitsResult& limits, int64_t time_us, v1::Pool* pool) {
@@ -64,6 +51,7 @@ absl::Status Apply(const CommandInput& input, const v1::RegisterRequest& request
   command.parent = region.parent();
   command.incarnation = region.incarnation();
   command.cordoned = region.cordoned();
+  command.session = request.session();
   const absl::StatusOr<RegisterResult> result = ledger->Register(command);
   if (!result.ok() || response == nullptr) return result.status();
   ToProto(ViewRegion(ledger->state(), result->region), response->mutable_region());
@@ -226,6 +214,9 @@ void Apply(const CommandInput& input, const store::v1::Configure& configure, Led
   command.settings.pools_max = configure.pools_max();
   command.settings.charges_max = configure.charges_max();
   command.settings.items_max = configure.items_max();
+  command.settings.sessions_max = configure.sessions_max();
+  command.settings.lost_after_us = configure.lost_after_us();
+  command.settings.refuses_stale_regions = configure.refuse_stale_regions();
   ledger->Configure(command);
 }
 
@@ -240,6 +231,9 @@ store::v1::Configure ToProto(const Settings& settings) {
   configure.set_pools_max(settings.pools_max);
   configure.set_charges_max(settings.charges_max);
   configure.set_items_max(settings.items_max);
+  configure.set_sessions_max(settings.sessions_max);
+  configure.set_lost_after_us(settings.lost_after_us);
+  configure.set_refuse_stale_regions(settings.refuses_stale_regions);
   return configure;
 }
 

@@ -94,8 +94,13 @@ absl::Status Validate(const Config& config) {
   if (!ParseImplicitCgroups(config.implicit_cgroups).has_value()) {
     return BadFlag("implicit-cgroups", config.implicit_cgroups, "on, below-explicit or off");
   }
+  if (config.stale_regions != "allow" && config.stale_regions != "refuse") {
+    return BadFlag("stale-regions", config.stale_regions, "allow or refuse");
+  }
   for (const absl::Status& bound :
-       {CheckSeconds("tombstone-window", config.tombstone_window_seconds, 1, 7 * 24 * 3600),
+       {CheckSeconds("lost-after", config.lost_after_seconds, 1, 24 * 3600),
+        CheckBound("sessions-max", config.settings.sessions_max, kObjectsMax),
+        CheckSeconds("tombstone-window", config.tombstone_window_seconds, 1, 7 * 24 * 3600),
         CheckSeconds("checkpoint-interval", config.checkpoint_interval_seconds, 0.01, 24 * 3600),
         CheckBound("checkpoint-sequences", config.checkpoint_sequences, kObjectsMax),
         CheckBound("log-retention", static_cast<uint64_t>(config.log_retention_bytes),
@@ -116,6 +121,8 @@ Settings SettingsOf(const Config& config) {
   Settings settings = config.settings;
   settings.implicit_cgroups = *ParseImplicitCgroups(config.implicit_cgroups);
   settings.tombstone_window_us = std::llround(config.tombstone_window_seconds * 1e6);
+  settings.refuses_stale_regions = config.stale_regions == "refuse";
+  settings.lost_after_us = std::llround(config.lost_after_seconds * 1e6);
   return settings;
 }
 

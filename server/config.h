@@ -28,12 +28,15 @@ struct Config {
   std::string log_level = "info";
   std::string metrics_detail = "default";
   std::string implicit_cgroups = "on";
+  std::string stale_regions = "allow";
+  double lost_after_seconds = 300;
   bool insecure = false;
   double tombstone_window_seconds = 600;
   double checkpoint_interval_seconds = 60;
   uint64_t checkpoint_sequences = 1000000;
   int64_t log_retention_bytes = int64_t{1} << 30;
   size_t reader_threads = 2;
+  bool ticks = true;  // No flag. Off: no deadline ever passes, for tests that compare sequences.
   Settings settings;  // Its bounds; the other settings come from the flags above.
 };
 

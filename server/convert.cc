@@ -15,6 +15,22 @@ v1::ChargeState StateOf(const ChargeView& view) {
 }
 }  // namespace
 
+v1::RegionState ToProto(RegionState state) {
+  switch (state) {
+    case RegionState::kReady:
+      return v1::REGION_STATE_READY;
+    case RegionState::kStale:
+      return v1::REGION_STATE_STALE;
+    case RegionState::kFailed:
+      return v1::REGION_STATE_FAILED;
+    case RegionState::kLost:
+      return v1::REGION_STATE_LOST;
+    case RegionState::kGone:
+      return v1::REGION_STATE_GONE;
+  }
+  return v1::REGION_STATE_UNSPECIFIED;
+}
+
 void ToProto(const RegionView& view, v1::Region* region) {
   region->set_name(view.name);
   region->set_id(view.id);
@@ -29,7 +45,10 @@ void ToProto(const RegionView& view, v1::Region* region) {
   attributes->set_pci(view.pci);
   region->set_parent(view.parent);
   region->set_incarnation(view.incarnation);
-  region->set_state(view.is_gone ? v1::REGION_STATE_GONE : v1::REGION_STATE_READY);
+  region->set_state(ToProto(view.state));
+  region->set_session(view.session);
+  region->set_awaits_registration(view.is_unconfirmed);
+  region->set_failure(view.failure);
   region->set_cordoned(view.is_cordoned);
   region->set_usage_bytes(view.usage.value());
   region->set_over_bytes(view.over.value());
@@ -46,6 +65,13 @@ void ToProto(const GroupView& view, v1::RegionGroup* group) {
   group->set_usage_bytes(view.usage.value());
   group->set_member_regions(view.member_regions);
   group->set_member_groups(view.member_groups);
+  for (size_t i = 0; i < view.states.size(); ++i) {
+    if (view.states[i].regions == 0) continue;
+    v1::RegionStateTotal* total = group->add_states();
+    total->set_state(ToProto(static_cast<RegionState>(i)));
+    total->set_regions(view.states[i].regions);
+    total->set_capacity_bytes(view.states[i].capacity.value());
+  }
   group->set_reservations_bytes(view.reservations.value());
 }
 
@@ -108,6 +134,7 @@ void ToProto(const ChargeView& view, v1::Charge* charge) {
   ToProto(view.created_at_us, charge->mutable_created_at());
   ToProto(view.granted_at_us, charge->mutable_granted_at());
   charge->set_granted_sequence(view.granted_sequence);
+  charge->set_session(view.session);
   if (view.is_reserved) ToProto(view.expires_at_us, charge->mutable_expires_at());
   if (!view.is_releasing) return;
   v1::ReleaseRequest* release = charge->mutable_release();

@@ -16,6 +16,7 @@
 
 namespace dmem::server {
 
+v1::RegionState ToProto(RegionState state);
 void ToProto(const RegionView& view, v1::Region* region);
 void ToProto(const GroupView& view, v1::RegionGroup* group);
 void ToProto(const CgroupView& view, v1::Cgroup* cgroup);

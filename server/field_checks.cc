@@ -10,6 +10,7 @@ namespace dmem::server {
 
 namespace {
 
+constexpr size_t kPageTokenBytesMax = 256;
 // google.protobuf.Timestamp's own range: the years 1 to 9999.
 constexpr int64_t kTimestampSecondsMin = -62135596800;
 constexpr int64_t kTimestampSecondsMax = 253402300799;
@@ -79,6 +80,23 @@ absl::Status CheckDuration(const Field& field, const google::protobuf::Duration&
   }
   return InvalidField(field.Path(), absl::StrCat(seconds, " s ", nanos, " ns"),
                       absl::StrCat(seconds_min, " to ", seconds_max, " seconds"));
+}
+
+absl::Status CheckAttribute(absl::string_view field, absl::string_view value) {
+  DMEM_RETURN_IF_ERROR(CheckLength(Field(field), value, kAttributeBytesMax));
+  for (const char c : value) {
+    if (c < 0x20 || c > 0x7e) {
+      return InvalidField(field, value, "printable ASCII");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPage(int page_size, absl::string_view page_token) {
+  if (page_size < 0 || page_size > kPageSizeMax) {
+    return InvalidField("page_size", absl::StrCat(page_size), "0 to 1000");
+  }
+  return CheckLength(Field("page_token"), page_token, kPageTokenBytesMax);
 }
 
 }  // namespace dmem::server

@@ -44,6 +44,8 @@ class Field {
   absl::string_view name_;
 };
 
+inline constexpr size_t kAttributeBytesMax = 255;
+
 // Each returns OK, or INVALID_ARGUMENT that names the field, its value and the bound.
 
 // A name by its rule (core/names.h).
@@ -60,6 +62,9 @@ absl::Status CheckUnset(absl::string_view field, bool is_set);
 // An all-or-nothing request is one step of the ledger and one entry of a record.
 absl::Status CheckCommandBytes(size_t bytes);
 absl::Status CheckTimestamp(const Field& field, const google::protobuf::Timestamp& time);
+// What is known of a device or a node: up to kAttributeBytesMax of printable ASCII, or nothing.
+absl::Status CheckAttribute(absl::string_view field, absl::string_view value);
+absl::Status CheckPage(int page_size, absl::string_view page_token);
 // Whole microseconds count; both ends included.
 absl::Status CheckDuration(const Field& field, const google::protobuf::Duration& duration,
                            int64_t seconds_min, int64_t seconds_max);

@@ -36,6 +36,12 @@ void AddFlags(CLI::App* app, Config* config) {
   flag("--implicit-cgroups", config->implicit_cgroups,
        "Whether charges and limits make missing cgroups: on, below-explicit (only below one that "
        "was created) or off");
+  flag("--stale-regions", config->stale_regions,
+       "Whether regions whose node's agent is not heard take new charges: allow, or refuse");
+  flag("--lost-after", config->lost_after_seconds,
+       "Seconds that a node is both NotReady and not heard before its regions leave their groups");
+  flag("--sessions-max", config->settings.sessions_max,
+       "Sessions at most, those that ended lately included; and as many nodes");
   flag("--tombstone-window", config->tombstone_window_seconds,
        "Seconds that a spent charge id is remembered; longer than any client retries");
   flag("--tombstones-max", config->settings.tombstones_max, "Spent charge ids remembered at most");

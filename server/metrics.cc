@@ -4,6 +4,7 @@
 #include "server/metrics.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -42,6 +43,10 @@ enum ObjectFamily : size_t {
   kPoolByteSeconds,
   kObjects,
   kObjectsMax,
+  kSessions,
+  kSessionsSilent,
+  kRegions,
+  kNodesNotReady,
   kRegionsOmitted,
   kPoolsOmitted,
   kObjectFamilies,
@@ -59,9 +64,9 @@ constexpr FamilyDescription kObjectTable[] = {
     {"dmemd_region_info", MetricType::Gauge,
      "Always 1; node, model and uuid to join with other exporters."},
     {"dmemd_group_capacity_bytes", MetricType::Gauge,
-     "Capacity of the group's regions that are not GONE."},
+     "Capacity of the group's regions that are READY or STALE."},
     {"dmemd_group_grantable_bytes", MetricType::Gauge,
-     "Grantable bytes of the group's members; +Inf if a member's is."},
+     "Grantable bytes of the group's regions that are READY or STALE; +Inf if one's is."},
     {"dmemd_group_usage_bytes", MetricType::Gauge, "Bytes booked in the group."},
     {"dmemd_pool_usage_bytes", MetricType::Gauge,
      "Bytes booked for the cgroup and all below it, in the region or group."},
@@ -82,6 +87,11 @@ constexpr FamilyDescription kObjectTable[] = {
      "Integral of usage over time; the API has it exactly."},
     {"dmemd_objects", MetricType::Gauge, "Objects in the ledger, by kind."},
     {"dmemd_objects_max", MetricType::Gauge, "Bounds on them, by kind."},
+    {"dmemd_sessions", MetricType::Gauge, "Sessions, by state; ended ones while remembered."},
+    {"dmemd_session_silence_max_seconds", MetricType::Gauge,
+     "How long ago the SILENT session was heard that is silent for longest; 0 if none is."},
+    {"dmemd_regions", MetricType::Gauge, "Regions, by state."},
+    {"dmemd_nodes_not_ready", MetricType::Gauge, "Nodes declared NotReady."},
     {"dmemd_metrics_regions_omitted", MetricType::Gauge,
      "Regions and groups that this scrape leaves out."},
     {"dmemd_metrics_pools_omitted", MetricType::Gauge, "Pools that this scrape leaves out."},
@@ -100,6 +110,8 @@ enum ServiceFamily : size_t {
   kRecoveryDuration,
   kAuditViolations,
   kStoreFailed,
+  kTicks,
+  kRenewals,
   kServiceFamilies,
 };
 
@@ -121,11 +133,22 @@ constexpr FamilyDescription kServiceTable[] = {
      "Invariants found broken by the last audit, at start or by Check. Anything but 0 is a bug."},
     {"dmemd_store_failed", MetricType::Gauge,
      "1 after a failed commit: nothing is served until a restart."},
+    {"dmemd_ticks_total", MetricType::Counter,
+     "Times that something with a deadline was looked at: once a second, if there is any."},
+    {"dmemd_session_renewals_total", MetricType::Counter,
+     "Sessions found to have been heard, once a tick each."},
 };
 static_assert(sizeof(kServiceTable) / sizeof(kServiceTable[0]) == kServiceFamilies, "one row each");
 
-constexpr size_t kSeriesPerRegion = 9;
+constexpr size_t kSeriesPerRegion = 12;
 constexpr size_t kSeriesPerPool = 11;
+
+constexpr RegionState kRegionStates[] = {RegionState::kReady, RegionState::kStale,
+                                         RegionState::kFailed, RegionState::kLost,
+                                         RegionState::kGone};
+constexpr SessionState kSessionStates[] = {SessionState::kActive, SessionState::kSilent,
+                                           SessionState::kClosed, SessionState::kFenced,
+                                           SessionState::kSuperseded};
 
 void AddRegion(const RegionView& region, FamilySet* set) {
   const MetricLabels labels = {{"region", region.name}};
@@ -134,9 +157,9 @@ void AddRegion(const RegionView& region, FamilySet* set) {
   set->AddGauge(kRegionGrantable, labels, MetricBytes(region.grantable));
   set->AddGauge(kRegionUsage, labels, MetricBytes(region.usage));
   set->AddGauge(kRegionOver, labels, MetricBytes(region.over));
-  for (const bool gone : {false, true}) {
-    set->AddGauge(kRegionState, {{"region", region.name}, {"state", gone ? "GONE" : "READY"}},
-                  region.is_gone == gone ? 1 : 0);
+  for (const RegionState state : kRegionStates) {
+    set->AddGauge(kRegionState, {{"region", region.name}, {"state", std::string(NameOf(state))}},
+                  region.state == state ? 1 : 0);
   }
   set->AddGauge(kRegionCordoned, labels, region.is_cordoned ? 1 : 0);
   set->AddGauge(kRegionInfo,
@@ -196,12 +219,44 @@ void AddObjectCounts(const StateScalars& scalars, FamilySet* set) {
       {"charge", scalars.charges, settings.charges_max},
       {"charge_item", scalars.items, settings.items_max},
       {"tombstone", scalars.tombstones, settings.tombstones_max},
+      {"session", scalars.sessions, settings.sessions_max},
+      {"node", scalars.nodes, settings.sessions_max},
   };
   for (const auto& kind : kKinds) {
     const MetricLabels labels = {{"kind", kind.kind}};
     set->AddGauge(kObjects, labels, static_cast<double>(kind.count));
     if (kind.max != 0) set->AddGauge(kObjectsMax, labels, static_cast<double>(kind.max));
   }
+}
+
+// Sessions and regions by state, and how long the longest silence is.
+void AddSessions(const State& state, int64_t time_us, FamilySet* set) {
+  uint64_t sessions[std::size(kSessionStates)] = {};
+  int64_t silent_us = 0;
+  const int64_t now_us = state.ServiceMicros(time_us);
+  for (Index i = 0; i < state.sessions.size(); ++i) {
+    const SessionRecord& session = state.sessions[i];
+    if (session.id == 0) continue;
+    ++sessions[static_cast<size_t>(session.state)];
+    if (session.state == SessionState::kSilent)
+      silent_us = std::max(silent_us, now_us - session.heard_at_us);
+  }
+  for (const SessionState s : kSessionStates) {
+    set->AddGauge(kSessions, {{"state", std::string(NameOf(s))}},
+                  static_cast<double>(sessions[static_cast<size_t>(s)]));
+  }
+  set->AddGauge(kSessionsSilent, {}, static_cast<double>(silent_us) / 1e6);
+  uint64_t regions[std::size(kRegionStates)] = {};
+  for (Index i = state.scalars.first_region; i != kNone; i = state.regions[i].next) {
+    if (!state.regions[i].is_group) ++regions[static_cast<size_t>(state.RegionStateOf(i))];
+  }
+  for (const RegionState s : kRegionStates) {
+    set->AddGauge(kRegions, {{"state", std::string(NameOf(s))}},
+                  static_cast<double>(regions[static_cast<size_t>(s)]));
+  }
+  uint64_t not_ready = 0;
+  for (Index i = 0; i < state.nodes.size(); ++i) not_ready += state.nodes[i].is_not_ready;
+  set->AddGauge(kNodesNotReady, {}, static_cast<double>(not_ready));
 }
 
 // Regions and groups in order of registration, as many as fit. Returns how many do not.
@@ -263,6 +318,7 @@ std::vector<prometheus::MetricFamily> CollectObjects(const State& state, int64_t
   const std::vector<Index> pools = ChoosePools(state, room);
   for (const Index pool : pools) AddPool(state, pool, time_us, &set);
   AddObjectCounts(state.scalars, &set);
+  AddSessions(state, time_us, &set);
   set.AddGauge(kRegionsOmitted, {}, static_cast<double>(regions_omitted));
   set.AddGauge(kPoolsOmitted, {}, static_cast<double>(state.scalars.pools - pools.size()));
   return set.Take();
@@ -295,6 +351,8 @@ std::vector<prometheus::MetricFamily> CollectService(const RpcMetrics& rpcs,
   set.AddGauge(kRecoveryDuration, {}, facts.recovery_seconds);
   set.AddGauge(kAuditViolations, {}, static_cast<double>(rpcs.audit_violations()));
   set.AddGauge(kStoreFailed, {}, facts.store_failed ? 1 : 0);
+  set.AddCounter(kTicks, {}, static_cast<double>(facts.ticks));
+  set.AddCounter(kRenewals, {}, static_cast<double>(facts.renewals));
   return set.Take();
 }
 

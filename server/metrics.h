@@ -38,6 +38,8 @@ struct ServiceFacts {
   double checkpoint_seconds = 0;  // The last one took; 0: none since the start.
   uint64_t checkpoint_sequence = 0;
   bool store_failed = false;
+  uint64_t ticks = 0;
+  uint64_t renewals = 0;
 };
 
 // Families of the service. Thread-safe, as its arguments are.

@@ -26,6 +26,16 @@ bool NeedsChargeId(const Request&) {
   return false;
 }
 
+// The session that a request carries; 0: none.
+template <typename Request>
+auto SessionOf(const Request& request, int) -> decltype(request.session()) {
+  return request.session();
+}
+template <typename Request>
+uint64_t SessionOf(const Request&, long) {  // NOLINT: the worse match
+  return 0;
+}
+
 void NoteAudit(const v1::CheckResponse& response, RpcMetrics* metrics) {
   metrics->SetAuditViolations(response.violations_total());
 }
@@ -36,8 +46,12 @@ void NoteAudit(const Response&, RpcMetrics*) {}
 template <typename Request, typename Response>
 class CommandTask final : public WriterTask {
  public:
-  CommandTask(const Call& call, const Request* request, Response* response)
-      : call_(call), request_(request), response_(response), bytes_(request->ByteSizeLong()) {}
+  CommandTask(const Call& call, const Request* request, Response* response, SessionKeeper* keeper)
+      : call_(call),
+        keeper_(keeper),
+        request_(request),
+        response_(response),
+        bytes_(request->ByteSizeLong()) {}
 
   size_t record_bytes() const override { return bytes_ + kEntryOverheadBytes; }
   size_t queued_bytes() const override { return bytes_; }
@@ -52,6 +66,10 @@ class CommandTask final : public WriterTask {
     if (after != before) {
       AppendEntry(after, input, outcome_, EntryField(*request_), *request_, turn->record());
     }
+    // Whoever calls is alive.
+    const uint64_t session = SessionOf(*request_, 0);
+    if (session != 0 && turn->ledger()->CheckSession(session).ok())
+      keeper_->Heard(session, input.time_us);
     return true;
   }
 
@@ -61,6 +79,7 @@ class CommandTask final : public WriterTask {
 
  private:
   const Call call_;
+  SessionKeeper* const keeper_;
   const Request* const request_;
   Response* const response_;
   const size_t bytes_;
@@ -112,6 +131,7 @@ void QuotaService::Drain() {
   const int64_t started_ns = MonotonicNanoseconds();
   last_refused_ns_.store(started_ns);
   draining_.store(true);
+  keep_alive_streams_.Drain();
   Mutex mutex;
   CondVar never;
   for (int64_t now_ns = started_ns;
@@ -123,13 +143,14 @@ void QuotaService::Drain() {
   }
 }
 
-template <typename Task, typename Request, typename Response>
+template <typename Task, typename Request, typename Response, typename... More>
 grpc::ServerUnaryReactor* QuotaService::Submit(Method method, Context* context,
-                                               const Request* request, Response* response) {
+                                               const Request* request, Response* response,
+                                               More... more) {
   const Call call(method, context->DefaultReactor(), metrics_);
   absl::Status refused = Admit(*request);
   if (refused.ok()) {
-    std::unique_ptr<WriterTask> task = std::make_unique<Task>(call, request, response);
+    std::unique_ptr<WriterTask> task = std::make_unique<Task>(call, request, response, more...);
     refused = writer_->Enqueue(task);
   }
   if (!refused.ok()) call.Finish(refused);
@@ -139,7 +160,7 @@ grpc::ServerUnaryReactor* QuotaService::Submit(Method method, Context* context,
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::Command(Method method, Context* context,
                                                 const Request* request, Response* response) {
-  return Submit<CommandTask<Request, Response>>(method, context, request, response);
+  return Submit<CommandTask<Request, Response>>(method, context, request, response, keeper_);
 }
 
 template <typename Request, typename Response>
@@ -253,6 +274,53 @@ grpc::ServerUnaryReactor* QuotaService::RequestRelease(Context* context,
   return Command(Method::kRequestRelease, context, request, response);
 }
 
+grpc::ServerUnaryReactor* QuotaService::OpenSession(Context* context,
+                                                    const v1::OpenSessionRequest* request,
+                                                    v1::OpenSessionResponse* response) {
+  return Command(Method::kOpenSession, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::KeepAlive(Context* context,
+                                                  const v1::KeepAliveRequest* request,
+                                                  v1::KeepAliveResponse* response) {
+  const Call call(Method::kKeepAlive, context->DefaultReactor(), metrics_);
+  absl::Status refused = Admit(*request);
+  if (refused.ok()) {
+    std::unique_ptr<WriterTask> task = std::make_unique<KeepAliveTask>(
+        keeper_, request, response, [call](const absl::Status& outcome) { call.Finish(outcome); });
+    refused = writer_->Enqueue(task);
+  }
+  if (!refused.ok()) call.Finish(refused);
+  return call.reactor();
+}
+
+KeepAliveStreams::Reactor* QuotaService::KeepAliveStream(Context*) {
+  return keep_alive_streams_.Open();
+}
+
+grpc::ServerUnaryReactor* QuotaService::CloseSession(Context* context,
+                                                     const v1::CloseSessionRequest* request,
+                                                     v1::CloseSessionResponse* response) {
+  return Command(Method::kCloseSession, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::DeclareNotReady(Context* context,
+                                                        const v1::DeclareNotReadyRequest* request,
+                                                        v1::DeclareNotReadyResponse* response) {
+  return Command(Method::kDeclareNotReady, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Fence(Context* context, const v1::FenceRequest* request,
+                                              v1::FenceResponse* response) {
+  return Command(Method::kFence, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ReportRegionState(
+    Context* context, const v1::ReportRegionStateRequest* request,
+    v1::ReportRegionStateResponse* response) {
+  return Command(Method::kReportRegionState, context, request, response);
+}
+
 grpc::ServerUnaryReactor* QuotaService::SetLimits(Context* context,
                                                   const v1::SetLimitsRequest* request,
                                                   v1::SetLimitsResponse* response) {
@@ -330,6 +398,18 @@ grpc::ServerUnaryReactor* QuotaService::ListCharges(Context* context,
                                                     const v1::ListChargesRequest* request,
                                                     v1::ListChargesResponse* response) {
   return LongRead(Method::kListCharges, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ListSessions(Context* context,
+                                                     const v1::ListSessionsRequest* request,
+                                                     v1::ListSessionsResponse* response) {
+  return LongRead(Method::kListSessions, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ListNodes(Context* context,
+                                                  const v1::ListNodesRequest* request,
+                                                  v1::ListNodesResponse* response) {
+  return LongRead(Method::kListNodes, context, request, response);
 }
 
 grpc::ServerUnaryReactor* QuotaService::ReadFile(Context* context,

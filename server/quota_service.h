@@ -11,8 +11,10 @@
 
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "server/arena_messages.h"
+#include "server/keep_alive.h"
 #include "server/reader_pool.h"
 #include "server/rpc_metrics.h"
+#include "server/session_keeper.h"
 #include "server/writer.h"
 
 namespace dmem::server {
@@ -24,13 +26,15 @@ namespace dmem::server {
 class QuotaService final : public v1::QuotaService::CallbackService {
  public:
   // All must outlive the service. `version` and `store` are shown by GetServerInfo.
-  QuotaService(Writer* writer, ReaderPool* readers, RpcMetrics* metrics, std::string version,
-               std::string store)
+  QuotaService(Writer* writer, ReaderPool* readers, SessionKeeper* keeper, RpcMetrics* metrics,
+               std::string version, std::string store)
       : writer_(writer),
         readers_(readers),
+        keeper_(keeper),
         metrics_(metrics),
         version_(std::move(version)),
-        store_(std::move(store)) {
+        store_(std::move(store)),
+        keep_alive_streams_(writer, keeper, metrics) {
     SetMessageAllocatorFor_BatchCharge(&batch_messages_);
   }
 
@@ -67,6 +71,19 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                  v1::RenewResponse* response) override;
   Reactor* RequestRelease(Context* context, const v1::RequestReleaseRequest* request,
                           v1::RequestReleaseResponse* response) override;
+  Reactor* OpenSession(Context* context, const v1::OpenSessionRequest* request,
+                       v1::OpenSessionResponse* response) override;
+  Reactor* KeepAlive(Context* context, const v1::KeepAliveRequest* request,
+                     v1::KeepAliveResponse* response) override;
+  KeepAliveStreams::Reactor* KeepAliveStream(Context* context) override;
+  Reactor* CloseSession(Context* context, const v1::CloseSessionRequest* request,
+                        v1::CloseSessionResponse* response) override;
+  Reactor* DeclareNotReady(Context* context, const v1::DeclareNotReadyRequest* request,
+                           v1::DeclareNotReadyResponse* response) override;
+  Reactor* Fence(Context* context, const v1::FenceRequest* request,
+                 v1::FenceResponse* response) override;
+  Reactor* ReportRegionState(Context* context, const v1::ReportRegionStateRequest* request,
+                             v1::ReportRegionStateResponse* response) override;
   Reactor* SetLimits(Context* context, const v1::SetLimitsRequest* request,
                      v1::SetLimitsResponse* response) override;
   Reactor* CreateCgroup(Context* context, const v1::CreateCgroupRequest* request,
@@ -89,6 +106,10 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                        v1::ListCgroupsResponse* response) override;
   Reactor* ListCharges(Context* context, const v1::ListChargesRequest* request,
                        v1::ListChargesResponse* response) override;
+  Reactor* ListSessions(Context* context, const v1::ListSessionsRequest* request,
+                        v1::ListSessionsResponse* response) override;
+  Reactor* ListNodes(Context* context, const v1::ListNodesRequest* request,
+                     v1::ListNodesResponse* response) override;
   Reactor* ReadFile(Context* context, const v1::ReadFileRequest* request,
                     v1::ReadFileResponse* response) override;
   Reactor* WriteFile(Context* context, const v1::WriteFileRequest* request,
@@ -103,8 +124,9 @@ class QuotaService final : public v1::QuotaService::CallbackService {
   template <typename Request>
   absl::Status Admit(const Request& request);
   // Hands the call to the writer as a Task.
-  template <typename Task, typename Request, typename Response>
-  Reactor* Submit(Method method, Context* context, const Request* request, Response* response);
+  template <typename Task, typename Request, typename Response, typename... More>
+  Reactor* Submit(Method method, Context* context, const Request* request, Response* response,
+                  More... more);
   template <typename Request, typename Response>
   Reactor* Command(Method method, Context* context, const Request* request, Response* response);
   template <typename Request, typename Response>
@@ -114,10 +136,12 @@ class QuotaService final : public v1::QuotaService::CallbackService {
 
   Writer* const writer_;
   ReaderPool* const readers_;
+  SessionKeeper* const keeper_;
   RpcMetrics* const metrics_;
   const std::string version_;
   const std::string store_;
   ArenaMessages<v1::BatchChargeRequest, v1::BatchChargeResponse> batch_messages_;
+  KeepAliveStreams keep_alive_streams_;
   std::atomic<bool> draining_{false};
   std::atomic<int64_t> last_refused_ns_{0};
 };

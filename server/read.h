@@ -40,6 +40,10 @@ absl::Status Read(const State& state, int64_t time_us, const v1::ListCgroupsRequ
                   v1::ListCgroupsResponse* response);
 absl::Status Read(const State& state, int64_t time_us, const v1::ListChargesRequest& request,
                   v1::ListChargesResponse* response);
+absl::Status Read(const State& state, int64_t time_us, const v1::ListSessionsRequest& request,
+                  v1::ListSessionsResponse* response);
+absl::Status Read(const State& state, int64_t time_us, const v1::ListNodesRequest& request,
+                  v1::ListNodesResponse* response);
 absl::Status Read(const State& state, int64_t time_us, const v1::ReadFileRequest& request,
                   v1::ReadFileResponse* response);
 absl::Status Read(const State& state, int64_t time_us, const v1::CheckRequest& request,

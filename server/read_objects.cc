@@ -15,9 +15,8 @@
 #include "core/views.h"
 #include "server/convert.h"
 #include "server/errors.h"
-#include "server/page_token.h"
+#include "server/listing.h"
 #include "server/read.h"
-#include "server/validation.h"
 
 namespace dmem::server {
 
@@ -26,28 +25,6 @@ namespace {
 // A page stops growing here, below the bound on messages with room for its last element (a charge
 // has up to 1,000 items).
 constexpr size_t kPageBytesMax = 3 << 20;
-
-size_t PageSize(int32_t requested) {
-  return requested == 0 ? static_cast<size_t>(kPageSizeMax) : static_cast<size_t>(requested);
-}
-
-// Names of filters cannot hold a line's end, so this tells listings apart.
-std::string ListingName(absl::string_view method, absl::string_view a = "",
-                        absl::string_view b = "", absl::string_view c = "") {
-  return absl::StrCat(method, "\n", a, "\n", b, "\n", c);
-}
-
-// Of a listing that is paged by index, which means something until the next start only.
-std::string IndexListingName(const State& state, absl::string_view method, absl::string_view a = "",
-                             absl::string_view b = "", absl::string_view c = "") {
-  return absl::StrCat(state.scalars.layout, "\n", ListingName(method, a, b, c));
-}
-
-absl::StatusOr<Index> ParseIndexToken(absl::string_view listing, absl::string_view token) {
-  const absl::StatusOr<uint64_t> cursor = ParsePageToken(listing, token);
-  if (!cursor.ok()) return cursor.status();
-  return static_cast<Index>(*cursor);
-}
 
 // Filters name what exists; empty is no filter.
 absl::StatusOr<Index> FindOptionalCgroup(const State& state, const std::string& cgroup) {
@@ -197,6 +174,7 @@ absl::Status Read(const State& state, int64_t time_us, const v1::GetServerInfoRe
   response->set_pools_max(scalars.settings.pools_max);
   response->set_charges_max(scalars.settings.charges_max);
   response->set_tombstones_max(scalars.settings.tombstones_max);
+  response->set_sessions_max(scalars.settings.sessions_max);
   return absl::OkStatus();
 }
 

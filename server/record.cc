@@ -58,6 +58,22 @@ absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
       return Apply(input, entry.renew(), ledger, nullptr);
     case Entry::kRequestRelease:
       return Apply(input, entry.request_release(), ledger, nullptr);
+    case Entry::kOpenSession:
+      return Apply(input, entry.open_session(), ledger, nullptr);
+    case Entry::kCloseSession:
+      return Apply(input, entry.close_session(), ledger, nullptr);
+    case Entry::kDeclareNotReady:
+      return Apply(input, entry.declare_not_ready(), ledger, nullptr);
+    case Entry::kFence:
+      return Apply(input, entry.fence(), ledger, nullptr);
+    case Entry::kReportRegionState:
+      return Apply(input, entry.report_region_state(), ledger, nullptr);
+    case Entry::kTick:
+      Apply(input, entry.tick(), ledger);
+      return absl::OkStatus();
+    case Entry::kResume:
+      Apply(input, entry.resume(), ledger);
+      return absl::OkStatus();
     case Entry::kConfigure:
       Apply(input, entry.configure(), ledger);
       return absl::OkStatus();

@@ -54,6 +54,21 @@ inline int EntryField(const v1::RenewRequest&) { return store::v1::Entry::kRenew
 inline int EntryField(const v1::RequestReleaseRequest&) {
   return store::v1::Entry::kRequestReleaseFieldNumber;
 }
+inline int EntryField(const v1::OpenSessionRequest&) {
+  return store::v1::Entry::kOpenSessionFieldNumber;
+}
+inline int EntryField(const v1::CloseSessionRequest&) {
+  return store::v1::Entry::kCloseSessionFieldNumber;
+}
+inline int EntryField(const v1::DeclareNotReadyRequest&) {
+  return store::v1::Entry::kDeclareNotReadyFieldNumber;
+}
+inline int EntryField(const v1::FenceRequest&) { return store::v1::Entry::kFenceFieldNumber; }
+inline int EntryField(const v1::ReportRegionStateRequest&) {
+  return store::v1::Entry::kReportRegionStateFieldNumber;
+}
+inline int EntryField(const store::v1::Tick&) { return store::v1::Entry::kTickFieldNumber; }
+inline int EntryField(const store::v1::Resume&) { return store::v1::Entry::kResumeFieldNumber; }
 inline int EntryField(const store::v1::Configure&) {
   return store::v1::Entry::kConfigureFieldNumber;
 }

@@ -122,6 +122,10 @@ absl::Status Server::RecoverAndConfigure() {
   writer_->Start();
   // What an earlier server left: who waits for this one must not read it.
   unlink(EndpointsPath().c_str());
+  keeper_ = std::make_unique<SessionKeeper>(writer_.get());
+  if (config_.ticks) {
+    if (absl::Status status = keeper_->Resume(); !status.ok()) return status;
+  }
   return Configure();
 }
 
@@ -158,6 +162,8 @@ HttpResponse Server::Scrape() {
   facts.checkpoint_seconds = static_cast<double>(checkpointer_->last_duration_us()) / 1e6;
   facts.checkpoint_sequence = checkpointer_->last_sequence();
   facts.store_failed = writer_->failed();
+  facts.ticks = keeper_->stats().ticks.load(std::memory_order_relaxed);
+  facts.renewals = keeper_->stats().renewals.load(std::memory_order_relaxed);
   std::vector<prometheus::MetricFamily> families =
       CollectService(rpc_metrics_, writer_->stats(), facts);
   // What cannot be read now, because a commit failed or too many read, is left out; the rest says
@@ -188,8 +194,8 @@ absl::StatusOr<std::vector<prometheus::MetricFamily>> Server::CollectObjectsOnRe
 }
 
 absl::Status Server::StartGrpc() {
-  service_ = std::make_unique<QuotaService>(writer_.get(), readers_.get(), &rpc_metrics_, kVersion,
-                                            config_.store);
+  service_ = std::make_unique<QuotaService>(writer_.get(), readers_.get(), keeper_.get(),
+                                            &rpc_metrics_, kVersion, config_.store);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -207,6 +213,7 @@ absl::Status Server::StartGrpc() {
   grpc_address_ = absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':')), ":", port);
   SetHealth(true);
   checkpointer_->Start();
+  if (config_.ticks) keeper_->Start();
   return absl::OkStatus();
 }
 
@@ -253,6 +260,7 @@ absl::Status Server::Shutdown() {
   // longer (none of ours waits for anything) are cut off.
   if (grpc_ != nullptr) grpc_->Shutdown(absl::ToChronoTime(WallClockNow() + kDrainTime));
   http_ = nullptr;
+  if (keeper_ != nullptr) keeper_->Stop();
   absl::Status status;
   if (checkpointer_ != nullptr && was_serving) status = checkpointer_->Stop();
   checkpointer_ = nullptr;

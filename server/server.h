@@ -19,6 +19,7 @@
 #include "server/reader_pool.h"
 #include "server/recovery.h"
 #include "server/rpc_metrics.h"
+#include "server/session_keeper.h"
 #include "server/store/store.h"
 #include "server/writer.h"
 
@@ -81,6 +82,7 @@ class Server {
   Recovered recovered_;
   RpcMetrics rpc_metrics_;
   std::unique_ptr<Writer> writer_;
+  std::unique_ptr<SessionKeeper> keeper_;
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<QuotaService> service_;

@@ -16,30 +16,11 @@ namespace dmem::server {
 
 namespace {
 
-constexpr size_t kAttributeBytesMax = 255;
 constexpr size_t kOwnerBytesMax = 253;
 constexpr size_t kLabelsMax = 16;
 constexpr size_t kLabelKeyBytesMax = 63;
 constexpr size_t kLabelValueBytesMax = 255;
 constexpr size_t kTextBytesMax = 4096;
-constexpr size_t kPageTokenBytesMax = 256;
-
-absl::Status CheckAttribute(absl::string_view field, absl::string_view value) {
-  DMEM_RETURN_IF_ERROR(CheckLength(Field(field), value, kAttributeBytesMax));
-  for (const char c : value) {
-    if (c < 0x20 || c > 0x7e) {
-      return InvalidField(field, value, "printable ASCII");
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckPage(int page_size, absl::string_view page_token) {
-  if (page_size < 0 || page_size > kPageSizeMax) {
-    return InvalidField("page_size", absl::StrCat(page_size), "0 to 1000");
-  }
-  return CheckLength(Field("page_token"), page_token, kPageTokenBytesMax);
-}
 
 absl::Status CheckOptionalCgroup(absl::string_view field, absl::string_view cgroup) {
   if (cgroup.empty()) return absl::OkStatus();
@@ -100,6 +81,9 @@ absl::Status Validate(const v1::RegisterRequest& request) {
   DMEM_RETURN_IF_ERROR(CheckUnset("region.over_bytes", region.over_bytes() != 0));
   DMEM_RETURN_IF_ERROR(CheckUnset("region.live_items", region.live_items() != 0));
   DMEM_RETURN_IF_ERROR(CheckUnset("region.reservations_bytes", region.reservations_bytes() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.session", region.session() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.awaits_registration", region.awaits_registration()));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.failure", !region.failure().empty()));
   return CheckUnset("region.grantable_is_explicit", region.grantable_is_explicit());
 }
 

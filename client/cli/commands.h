@@ -14,6 +14,7 @@ namespace dmem::client {
 // that is wrong is a CLI::ParseError, before any call.
 void AddGetCommands(CLI::App& app, Command& command);      // get, describe
 void AddRegionCommands(CLI::App& app, Command& command);   // register, unregister, cordon, uncordon
+void AddSessionCommands(CLI::App& app, Command& command);  // get and describe, fence, not-ready
 void AddCgroupCommands(CLI::App& app, Command& command);   // create, delete, set limits
 void AddChargeCommands(CLI::App& app, Command& command);   // charge, uncharge, resize
 void AddEvictCommands(CLI::App& app, Command& command);    // evict-candidates, evict-valuable

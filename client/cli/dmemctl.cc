@@ -157,6 +157,7 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
   AddGetCommands(app, command);
   AddTreeCommand(app, command);
   AddRegionCommands(app, command);
+  AddSessionCommands(app, command);
   AddCgroupCommands(app, command);
   AddChargeCommands(app, command);
   AddEvictCommands(app, command);

@@ -24,7 +24,10 @@ inline constexpr Noun kGroup = {"group", "groups", "gr"};
 inline constexpr Noun kCgroup = {"cgroup", "cgroups", "cg"};
 inline constexpr Noun kPool = {"pool", "pools", "po"};
 inline constexpr Noun kCharge = {"charge", "charges", "ch"};
-inline constexpr const Noun* kNouns[] = {&kRegion, &kGroup, &kCgroup, &kPool, &kCharge};
+inline constexpr Noun kSession = {"session", "sessions", "se"};
+inline constexpr Noun kNode = {"node", "nodes", "no"};
+inline constexpr const Noun* kNouns[] = {&kRegion, &kGroup,   &kCgroup, &kPool,
+                                         &kCharge, &kSession, &kNode};
 
 // The subcommand of `verb` for a kind of object, under all its names.
 CLI::App* AddNoun(CLI::App& verb, const Noun& noun, const std::string& description);

@@ -22,6 +22,15 @@ std::string RegionStatus(const v1::Region& region) {
     case v1::REGION_STATE_READY:
       status = "ready";
       break;
+    case v1::REGION_STATE_STALE:
+      status = "stale";
+      break;
+    case v1::REGION_STATE_FAILED:
+      status = "failed";
+      break;
+    case v1::REGION_STATE_LOST:
+      status = "lost";
+      break;
     case v1::REGION_STATE_GONE:
       status = "gone";
       break;
@@ -170,7 +179,10 @@ std::string DescribeRegion(const v1::Region& region) {
   if (region.over_bytes() > 0) fields.Add("Over", FormatByteSizeAndBytes(region.over_bytes()));
   fields.Add("Charge items", absl::StrCat(region.live_items()));
   fields.Add("Incarnation", absl::StrCat(region.incarnation()));
+  if (region.awaits_registration()) fields.Add("Awaits", "registration by its node's agent");
+  if (!region.failure().empty()) fields.Add("Failure", Printable(region.failure()));
   fields.Add("Node", Printable(region.attributes().node()));
+  if (region.session() != 0) fields.Add("Session", absl::StrCat(region.session()));
   fields.Add("Model", Printable(region.attributes().model()));
   fields.Add("UUID", Printable(region.attributes().uuid()));
   fields.Add("PCI", Printable(region.attributes().pci()));
@@ -183,6 +195,14 @@ std::string DescribeGroup(const v1::RegionGroup& group) {
   fields.Add("Id", absl::StrCat(group.id()));
   fields.Add("Parent", group.parent());
   fields.Add("Regions", absl::StrCat(group.member_regions()));
+  for (const v1::RegionStateTotal& total : group.states()) {
+    if (total.state() == v1::REGION_STATE_READY) continue;
+    v1::Region region;  // For the word only.
+    region.set_state(total.state());
+    fields.Add(absl::StrCat("  ", RegionStatus(region)),
+               absl::StrCat(total.regions(), " of ", FormatByteSize(total.capacity_bytes()),
+                            total.state() == v1::REGION_STATE_STALE ? ", counted" : ", left out"));
+  }
   fields.Add("Groups", absl::StrCat(group.member_groups()));
   fields.Add("Capacity", FormatByteSizeAndBytes(group.capacity_bytes()));
   fields.Add("Grantable", FormatByteSizeAndBytes(group.grantable_bytes()));

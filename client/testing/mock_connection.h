@@ -35,6 +35,22 @@ class MockConnection : public Connection {
               (const v1::UnchargeRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::ResizeResponse>, Resize,
               (const v1::ResizeRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::OpenSessionResponse>, OpenSession,
+              (const v1::OpenSessionRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::KeepAliveResponse>, KeepAlive,
+              (const v1::KeepAliveRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::CloseSessionResponse>, CloseSession,
+              (const v1::CloseSessionRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::DeclareNotReadyResponse>, DeclareNotReady,
+              (const v1::DeclareNotReadyRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::FenceResponse>, Fence, (const v1::FenceRequest&, absl::Duration),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::ReportRegionStateResponse>, ReportRegionState,
+              (const v1::ReportRegionStateRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListSessionsResponse>, ListSessions,
+              (const v1::ListSessionsRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListNodesResponse>, ListNodes,
+              (const v1::ListNodesRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::SetLimitsResponse>, SetLimits,
               (const v1::SetLimitsRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::CreateCgroupResponse>, CreateCgroup,

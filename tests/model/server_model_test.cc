@@ -38,7 +38,9 @@ Command Next(Generator* generator, const View& view, int64_t epoch_us) {
 
 void RunEpisode(uint64_t seed) {
   SCOPED_TRACE(absl::StrCat("seed ", seed));
-  server::TestServer server;
+  server::Config config;
+  config.ticks = false;
+  server::TestServer server(config);
   Model model;
   Generator generator(seed);
   // Within the window of ids, and far from its ends.
