@@ -109,12 +109,12 @@ ByteCount ValueOf(const PageCounter& counter, File file) {
   }
 }
 
-// Of each group, the sum over the regions below it that are neither GONE nor LOST.
+// Of each group, the sum over the regions below it that are READY or STALE.
 std::unordered_map<Index, ByteCount> GroupCapacities(const State& state) {
   std::unordered_map<Index, ByteCount> capacities;
   for (Index r = state.scalars.first_region; r != kNone; r = state.regions[r].next) {
     const RegionRecord& region = state.regions[r];
-    if (region.is_group || region.is_gone || region.is_lost) continue;
+    if (region.is_group || state.RegionStateOf(r) > RegionState::kStale) continue;
     for (Index g = region.parent; g != kNone; g = state.regions[g].parent) {
       capacities[g] = capacities[g].PlusSaturating(region.capacity);
     }

@@ -41,8 +41,8 @@ absl::Status Validate(const v1::OpenSessionRequest& request) {
     DMEM_RETURN_IF_ERROR(
         CheckDuration(Field("ttl"), request.ttl(), kTtlSecondsMin, kTtlSecondsMax));
   }
-  DMEM_RETURN_IF_ERROR(CheckName(ValidateChargeId, Field("nonce"), request.nonce()));
-  return CheckLength(Field("nonce"), request.nonce(), kNonceBytesMax);
+  DMEM_RETURN_IF_ERROR(CheckText(Field("nonce"), request.nonce(), kNonceBytesMax));
+  return CheckAttribute("nonce", request.nonce());
 }
 
 absl::Status Validate(const v1::KeepAliveRequest& request) {

@@ -65,7 +65,8 @@ std::string Body(const Command& c) {
     case Kind::kRegister:
       return absl::StrCat("Register ", c.name, " capacity=", c.capacity, " reserved=", c.reserved,
                           Optional("grantable", c.grantable), " parent=", c.parent,
-                          " incarnation=", c.incarnation, " cordoned=", c.flag, " node=", c.node);
+                          " incarnation=", c.incarnation, " cordoned=", c.flag, " node=", c.node,
+                          " session=", c.session);
     case Kind::kUnregister:
       return absl::StrCat("Unregister ", c.name, " force=", c.flag);
     case Kind::kCordon:
@@ -109,6 +110,22 @@ std::string Body(const Command& c) {
     case Kind::kRequestRelease:
       return absl::StrCat("RequestRelease ", absl::StrJoin(c.charge_ids, ", "), " by ", c.owner,
                           ": ", c.reason);
+    case Kind::kOpenSession:
+      return absl::StrCat("OpenSession ", c.owner, " node=", c.node, "/", c.incarnation,
+                          " ttl=", c.ttl_us, " nonce=", c.nonce);
+    case Kind::kCloseSession:
+      return absl::StrCat("CloseSession ", c.session);
+    case Kind::kDeclareNotReady:
+      return absl::StrCat("DeclareNotReady ", c.node, " ", c.flag);
+    case Kind::kFence:
+      return absl::StrCat("Fence ", c.node, Optional("up to", c.fenced_incarnation),
+                          " forget=", c.flag);
+    case Kind::kReportRegionState:
+      return absl::StrCat("ReportRegionState ", c.session, " ", c.name, " failed=", c.flag);
+    case Kind::kResume:
+      return "Resume";
+    case Kind::kTick:
+      return absl::StrCat("Tick ", absl::StrJoin(c.renewals, ", ", absl::PairFormatter(":")));
     case Kind::kConfigure:
       break;
   }
@@ -116,7 +133,9 @@ std::string Body(const Command& c) {
                       " window=", c.bounds.tombstone_window_us,
                       " tombstones=", c.bounds.tombstones_max, " regions=", c.bounds.regions_max,
                       " cgroups=", c.bounds.cgroups_max, " pools=", c.bounds.pools_max,
-                      " charges=", c.bounds.charges_max, " items=", c.bounds.items_max);
+                      " charges=", c.bounds.charges_max, " items=", c.bounds.items_max,
+                      " sessions=", c.bounds.sessions_max, " lost_after=", c.bounds.lost_after_us,
+                      " refuses_stale=", c.bounds.refuses_stale);
 }
 
 auto Tie(const RegionRow& r) {
@@ -149,6 +168,7 @@ bool Same(const ChargeRow& a, const ChargeRow& b) {
          std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(),
                     [](const Item& x, const Item& y) { return Tie(x) == Tie(y); });
 }
+bool Same(const LeaseRow& a, const LeaseRow& b) { return a.text == b.text; }
 bool Same(const std::string& a, const std::string& b) { return a == b; }
 
 template <typename Row>
@@ -260,6 +280,7 @@ std::string Difference(const View& expected, const View& got, bool with_time) {
   if (difference.empty()) difference = DifferenceOf(expected.charges, got.charges, with_time);
   if (difference.empty()) difference = DifferenceOf(expected.pools, got.pools, with_time);
   if (difference.empty()) difference = DifferenceOf(expected.spent_ids, got.spent_ids, with_time);
+  if (difference.empty()) difference = DifferenceOf(expected.leases, got.leases, with_time);
   return difference;
 }
 

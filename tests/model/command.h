@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -37,6 +38,13 @@ enum class Kind {
   kCancel,
   kRenew,
   kRequestRelease,
+  kOpenSession,
+  kCloseSession,
+  kDeclareNotReady,
+  kFence,
+  kReportRegionState,
+  kResume,
+  kTick,
 };
 
 enum class ChargeMode { kStrict, kCheckOnly, kForce };
@@ -77,6 +85,9 @@ struct Bounds {
   uint64_t pools_max = 4000000;
   uint64_t charges_max = 4000000;
   uint64_t items_max = 8000000;
+  uint64_t sessions_max = 100000;
+  int64_t lost_after_us = 300000000;
+  bool refuses_stale = false;
 };
 
 // Any command; which fields count follows from the kind.
@@ -104,6 +115,12 @@ struct Command {
   std::vector<LimitChange> limits;
   bool validate_only = false;
   Bounds bounds;
+  // Sessions: `node`, `owner`, `incarnation` and `ttl_us` count, too. `flag`: not ready; failed;
+  // forget.
+  uint64_t session = 0;
+  std::string nonce;
+  absl::optional<uint64_t> fenced_incarnation;
+  std::vector<std::pair<uint64_t, int64_t>> renewals;  // Sessions, and how long ago.
 
   std::string ToString() const;
 };
@@ -173,12 +190,19 @@ struct ChargeRow {
   std::string ToString() const;
 };
 
+// A session, a node, or what these make of a region or charge.
+struct LeaseRow {
+  std::string text;
+  std::string ToString() const { return text; }
+};
+
 struct View {
   std::vector<RegionRow> regions;      // In order of registration.
   std::vector<CgroupRow> cgroups;      // By id.
   std::vector<PoolRow> pools;          // By cgroup, then region; without defaults.
   std::vector<ChargeRow> charges;      // By id.
   std::vector<std::string> spent_ids;  // Sorted.
+  std::vector<LeaseRow> leases;        // Sorted.
   uint64_t sequence = 0;
   int64_t ids_covered_since_us = 0;
 };

@@ -227,7 +227,7 @@ std::string Episode::CheckIds(const Command& command) {
   if (command.kind == Kind::kCancel && absl::StartsWith(answer_, "OK NEVER_SEEN")) {
     covered_until_us_[command.charge_id] = command.time_us + kSkewUs;
   }
-  if (command.kind == Kind::kUncharge) {
+  if (command.kind == Kind::kUncharge && absl::StartsWith(answer_, "OK")) {
     const std::vector<std::string> words =
         absl::StrSplit(answer_, absl::ByAnyChar(" ,"), absl::SkipEmpty());
     for (size_t i = 0; i < command.charge_ids.size(); ++i) {

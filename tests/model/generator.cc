@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace dmem {
@@ -81,6 +82,11 @@ Command Generator::Next(const View& view) {
   }
   const uint64_t dice = Between(0, 999);
   Command command;
+  if (with_sessions_ && Chance(22)) {
+    command = Chance(45) ? Tick(view) : Lease(view);
+    command.time_us = time_us_;
+    return command;
+  }
   if (steps_ < 12 && Chance(70)) {
     command = Chance(50) ? Register(view) : RegisterGroup();
   } else if (dice < 300) {
@@ -118,6 +124,15 @@ Command Generator::Next(const View& view) {
     command.flag = Chance(35);
   } else {
     command = Configure();
+  }
+  if (with_sessions_ && Chance(15)) command.session = Session(view);
+  if (with_sessions_ && command.kind == Kind::kRegister && Chance(60)) {
+    command.session = Session(view);
+    for (const LeaseRow& row : view.leases) {
+      const std::string node = absl::StrCat("session ", command.session, " ");
+      if (!absl::StartsWith(row.text, node) || Chance(10)) continue;
+      command.node = absl::StrContains(row.text, " of n1/") ? "n1" : "n2";
+    }
   }
   command.time_us = time_us_;
   return command;
@@ -382,7 +397,10 @@ Command Generator::Configure() {
   c.bounds.implicit_cgroups = static_cast<int>(Chance(60) ? 0 : Between(0, 2));
   if (Chance(50)) c.bounds.tombstone_window_us = static_cast<int64_t>(Between(0, 20)) * kSecondUs;
   if (Chance(50)) c.bounds.tombstones_max = Between(1, 6);
+  if (Chance(80)) c.bounds.lost_after_us = static_cast<int64_t>(Between(1, 20)) * kSecondUs;
+  c.bounds.refuses_stale = Chance(40);
   if (is_bounded_) {
+    c.bounds.sessions_max = Between(1, 6);
     c.bounds.regions_max = Between(3, 8);
     c.bounds.cgroups_max = Between(3, 12);
     if (Chance(40)) c.bounds.pools_max = Between(6, 60);

@@ -27,6 +27,8 @@ class Generator {
 
   // `view`: the state that the command will meet.
   Command Next(const View& view);
+  // From now on time does not pass, and there are no sessions.
+  void WithoutSessions() { with_sessions_ = false; }
 
  private:
   // Uniform, both ends included.
@@ -58,11 +60,17 @@ class Generator {
   Command CreateCgroup();
   Command DeleteCgroup(const View& view);
   Command Configure();
+  // generator_sessions.cc
+  Command Lease(const View& view);
+  Command Tick(const View& view);
+  // One that is there, or rarely not.
+  uint64_t Session(const View& view);
 
   std::mt19937_64 random_;
   int64_t time_us_;
   int steps_ = 0;
-  bool is_huge_;                  // Amounts near 2^63 too.
+  bool is_huge_;  // Amounts near 2^63 too.
+  bool with_sessions_ = true;
   bool is_bounded_;               // Small bounds on the numbers of objects.
   uint64_t regions_, groups_;     // How many names of each.
   std::vector<Command> sent_;     // The last charges.

@@ -127,6 +127,13 @@ std::string GrpcRunner::Apply(const Command& c) {
       return Reservation(c);
     case Kind::kRequestRelease:
       return RequestRelease(c);
+    case Kind::kOpenSession:
+    case Kind::kCloseSession:
+    case Kind::kDeclareNotReady:
+    case Kind::kFence:
+    case Kind::kReportRegionState:
+    case Kind::kResume:
+    case Kind::kTick:
     case Kind::kConfigure:
       break;
   }

@@ -56,6 +56,24 @@ std::string WouldRefuseText(const std::vector<CounterRefusal>& refusals) {
   return text;
 }
 
+Settings Translate(const Bounds& bounds) {
+  Settings settings;
+  settings.implicit_cgroups = static_cast<ImplicitCgroups>(bounds.implicit_cgroups);
+  settings.tombstone_window_us = bounds.tombstone_window_us;
+  settings.tombstones_max = bounds.tombstones_max;
+  settings.regions_max = bounds.regions_max;
+  settings.cgroups_max = bounds.cgroups_max;
+  settings.pools_max = bounds.pools_max;
+  settings.charges_max = bounds.charges_max;
+  settings.items_max = bounds.items_max;
+  settings.sessions_max = bounds.sessions_max;
+  settings.lost_after_us = bounds.lost_after_us;
+  settings.refuses_stale_regions = bounds.refuses_stale;
+  return settings;
+}
+
+}  // namespace
+
 std::string ErrorText(const absl::Status& status) {
   const ErrorFacts facts = FactsOf(status);
   return ErrorAnswer(
@@ -74,21 +92,6 @@ std::string DroppedText(const Dropped& dropped) {
   return absl::StrCat(" dropped: ", absl::StrJoin(items, ", "),
                       " freed: ", absl::StrJoin(dropped.freed_cgroups, ", "));
 }
-
-Settings Translate(const Bounds& bounds) {
-  Settings settings;
-  settings.implicit_cgroups = static_cast<ImplicitCgroups>(bounds.implicit_cgroups);
-  settings.tombstone_window_us = bounds.tombstone_window_us;
-  settings.tombstones_max = bounds.tombstones_max;
-  settings.regions_max = bounds.regions_max;
-  settings.cgroups_max = bounds.cgroups_max;
-  settings.pools_max = bounds.pools_max;
-  settings.charges_max = bounds.charges_max;
-  settings.items_max = bounds.items_max;
-  return settings;
-}
-
-}  // namespace
 
 std::string LedgerRunner::Apply(const Command& c) {
   const absl::Time time = absl::FromUnixMicros(c.time_us);
@@ -153,6 +156,14 @@ std::string LedgerRunner::Apply(const Command& c) {
                                                  out->append(kNames[static_cast<int>(outcome)]);
                                                }));
     }
+    case Kind::kOpenSession:
+    case Kind::kCloseSession:
+    case Kind::kDeclareNotReady:
+    case Kind::kFence:
+    case Kind::kReportRegionState:
+    case Kind::kResume:
+    case Kind::kTick:
+      return Lease(c);
     case Kind::kConfigure:
       break;
   }
@@ -175,6 +186,7 @@ std::string LedgerRunner::Register(const Command& c) {
   command.parent = c.parent;
   command.incarnation = c.incarnation;
   command.cordoned = c.flag;
+  command.session = c.session;
   const auto result = ledger_->Register(command);
   if (!result.ok()) return ErrorText(result.status());
   return absl::StrCat("OK created=", result->created, DroppedText(result->dropped));
@@ -202,6 +214,7 @@ std::string LedgerRunner::Charge(const Command& c) {
   command.priority = c.priority;
   command.preemptible = c.preemptible;
   command.ttl = absl::Microseconds(c.ttl_us);
+  command.session = c.session;
   const auto result = ledger_->Charge(command);
   if (!result.ok()) return ErrorText(result.status());
   if (result->replayed) return "OK replayed";
@@ -225,7 +238,7 @@ std::string LedgerRunner::Commit(const Command& c) {
 
 std::string LedgerRunner::Uncharge(const Command& c) {
   const std::vector<absl::string_view> ids(c.charge_ids.begin(), c.charge_ids.end());
-  const auto result = ledger_->Uncharge({absl::FromUnixMicros(c.time_us), ids});
+  const auto result = ledger_->Uncharge({absl::FromUnixMicros(c.time_us), ids, c.session});
   if (!result.ok()) return ErrorText(result.status());
   static constexpr const char* kNames[] = {"RELEASED", "ALREADY", "NEVER_SEEN"};
   return absl::StrCat("OK ",
@@ -246,6 +259,7 @@ std::string LedgerRunner::Resize(const Command& c) {
   command.time = absl::FromUnixMicros(c.time_us);
   command.items = items;
   command.mode = Translate(c.mode);
+  command.session = c.session;
   const auto result = ledger_->Resize(command);
   if (!result.ok()) return ErrorText(result.status());
   return absl::StrCat("OK ",
@@ -435,6 +449,7 @@ View LookAt(const State& state, int64_t time_us) {
   std::sort(view.spent_ids.begin(), view.spent_ids.end());
   view.sequence = state.scalars.sequence;
   view.ids_covered_since_us = state.scalars.ids_covered_since_us;
+  LookAtLeases(state, &view);
   return view;
 }
 

@@ -35,6 +35,8 @@ class LedgerRunner {
   std::string Uncharge(const Command& c);
   std::string Resize(const Command& c);
   std::string SetLimits(const Command& c);
+  // ledger_runner_sessions.cc
+  std::string Lease(const Command& c);
 
   std::unique_ptr<Ledger> ledger_ = std::make_unique<Ledger>();
 };
@@ -42,6 +44,11 @@ class LedgerRunner {
 // What is visible of a state through listings and views, be it a ledger's or a snapshot's, at a
 // time.
 View LookAt(const State& state, int64_t time_us);
+void LookAtLeases(const State& state, View* view);
+
+// In the words that Model::Apply uses.
+std::string ErrorText(const absl::Status& status);
+std::string DroppedText(const Dropped& dropped);
 
 }  // namespace model
 }  // namespace dmem

@@ -49,6 +49,10 @@ std::string Model::Apply(const Command& command) {
   if (is_configured || is_changed_ || !Difference(view_, after, /*with_time=*/false).empty()) {
     ++s_.sequence;
     DropSpent(command.time_us);
+    const bool is_ticking = !AllDue().empty();
+    if (is_ticking && !s_.is_ticking) s_.ticked_at_us = command.time_us;
+    s_.is_ticking = is_ticking;
+    s_.changed_at_us = command.time_us;
     after = Look();
   }
   view_ = std::move(after);
@@ -87,6 +91,20 @@ std::string Model::Dispatch(const Command& c) {
       return Renew(c);
     case Kind::kRequestRelease:
       return RequestRelease(c);
+    case Kind::kOpenSession:
+      return OpenSession(c);
+    case Kind::kCloseSession:
+      return CloseSession(c);
+    case Kind::kDeclareNotReady:
+      return DeclareNotReady(c);
+    case Kind::kFence:
+      return Fence(c);
+    case Kind::kReportRegionState:
+      return ReportRegionState(c);
+    case Kind::kResume:
+      return Resume(c);
+    case Kind::kTick:
+      return Tick(c);
     case Kind::kConfigure:
       break;
   }
@@ -96,7 +114,9 @@ std::string Model::Dispatch(const Command& c) {
                     a.tombstone_window_us == b.tombstone_window_us &&
                     a.tombstones_max == b.tombstones_max && a.regions_max == b.regions_max &&
                     a.cgroups_max == b.cgroups_max && a.charges_max == b.charges_max &&
-                    a.items_max == b.items_max && a.pools_max == b.pools_max;
+                    a.items_max == b.items_max && a.pools_max == b.pools_max &&
+                    a.sessions_max == b.sessions_max && a.lost_after_us == b.lost_after_us &&
+                    a.refuses_stale == b.refuses_stale;
   s_.bounds = c.bounds;
   return same ? "OK same" : "OK changed";
 }
@@ -148,7 +168,7 @@ size_t Model::MissingOn(const std::string& path) const {
 }
 
 size_t Model::MissingPools(const std::string& cgroup, uint64_t region) const {
-  const std::vector<uint64_t> regions = RegionChain(region);
+  const std::vector<uint64_t> regions = CountedChain(region);
   const Cgroup* found = FindCgroup(cgroup);
   if (found == nullptr) {
     const size_t slash = cgroup.rfind('/');
@@ -186,6 +206,16 @@ std::vector<uint64_t> Model::RegionChain(uint64_t region) const {
   return chain;
 }
 
+std::vector<uint64_t> Model::CountedChain(uint64_t region) const {
+  if (region != 0 && RegionOf(region)->is_lost) return {region};
+  return RegionChain(region);
+}
+
+bool Model::IsCountedIn(uint64_t region, uint64_t region_or_group) const {
+  const std::vector<uint64_t> chain = CountedChain(region);
+  return std::find(chain.begin(), chain.end(), region_or_group) != chain.end();
+}
+
 std::vector<uint64_t> Model::CgroupChain(uint64_t cgroup) const {
   std::vector<uint64_t> chain = {cgroup};
   while (chain.back() != kRoot) chain.push_back(s_.cgroups.at(chain.back()).parent);
@@ -194,7 +224,7 @@ std::vector<uint64_t> Model::CgroupChain(uint64_t cgroup) const {
 
 std::vector<Model::Key> Model::Counters(uint64_t cgroup, uint64_t region) const {
   std::vector<Key> counters;
-  for (const uint64_t r : RegionChain(region)) {
+  for (const uint64_t r : CountedChain(region)) {
     for (const uint64_t c : CgroupChain(cgroup)) counters.emplace_back(c, r);
   }
   return counters;
@@ -249,8 +279,11 @@ void Model::RemoveRegion(uint64_t id) {
   for (auto pool = s_.pools.begin(); pool != s_.pools.end();) {
     pool = pool->first.second == id ? s_.pools.erase(pool) : std::next(pool);
   }
-  s_.regions.erase(std::find_if(s_.regions.begin(), s_.regions.end(),
-                                [id](const Region& region) { return region.id == id; }));
+  const auto region = std::find_if(s_.regions.begin(), s_.regions.end(),
+                                   [id](const Region& one) { return one.id == id; });
+  const std::string node = region->bound;
+  s_.regions.erase(region);
+  Forget(node);
 }
 
 std::vector<uint64_t> Model::Collect() {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,9 @@ class Model {
   bool IsBelow(uint64_t cgroup, uint64_t ancestor) const;
   bool IsInRegion(uint64_t region, uint64_t region_or_group) const;
   std::vector<uint64_t> RegionChain(uint64_t region) const;  // Itself, then its groups upwards.
+  // Of these, where it counts.
+  std::vector<uint64_t> CountedChain(uint64_t region) const;
+  bool IsCountedIn(uint64_t region, uint64_t region_or_group) const;
   uint64_t UsageOf(uint64_t cgroup, uint64_t region) const;
   // From here on, protection is as if that much were gone. Apply forgets it.
   void TakeOff(uint64_t cgroup, uint64_t region, uint64_t bytes);
@@ -65,6 +69,32 @@ class Model {
     uint64_t capacity = 0, reserved = 0, incarnation = 0;
     absl::optional<uint64_t> grantable;
     uint64_t parent = 0;  // 0: none.
+    std::string bound;    // The node that answers for it; empty: none.
+    bool is_failed = false, is_lost = false, is_unconfirmed = false;
+  };
+  struct Session {
+    uint64_t id = 0;
+    std::string request;  // As opened.
+    std::string owner, node;
+    uint64_t incarnation = 0;
+    int64_t ttl_us = 0, heard_at_us = 0, ended_at_us = 0;
+    std::string state = "ACTIVE";
+    bool has_ended() const { return state != "ACTIVE" && state != "SILENT"; }
+  };
+  struct Node {
+    uint64_t id = 0, incarnation = 0, fenced = 0;
+    bool is_not_ready = false, is_lost = false;
+    int64_t not_ready_since_us = 0, unheard_since_us = 0;
+  };
+  // Something that happens by itself: when, to a session (0), node (1) or charge (2), and which.
+  struct Due {
+    int64_t at_us = 0;
+    int kind = 0;
+    uint64_t id = 0;
+    std::string name;
+    friend bool operator<(const Due& a, const Due& b) {
+      return std::tie(a.at_us, a.kind, a.id) < std::tie(b.at_us, b.kind, b.id);
+    }
   };
   struct Cgroup {
     uint64_t id = 0, parent = 0;
@@ -87,6 +117,7 @@ class Model {
     int64_t expires_at_us = 0;                   // Counts while an item is reserved.
     std::map<std::string, std::string> commits;  // Placements by id.
     std::string release;                         // Empty: not asked for.
+    uint64_t session = 0;
     bool is_reserved() const {
       return std::any_of(items.begin(), items.end(),
                          [](const ChargedItem& item) { return item.is_reserved; });
@@ -114,6 +145,11 @@ class Model {
     std::vector<Spent> spent;  // In order of their release.
     uint64_t next_region = 1, next_cgroup = 1, sequence = 0;
     int64_t ids_covered_since_us = 0;
+    std::map<uint64_t, Session> sessions;
+    std::map<std::string, Node> nodes;
+    int64_t outage_us = 0, ticked_at_us = 0;
+    int64_t changed_at_us = 0;
+    bool is_ticking = false;
   };
   // Something to charge, or to grow by.
   struct Ask {
@@ -173,6 +209,31 @@ class Model {
   void Hold(LiveCharge* charge, size_t from, uint64_t region, uint64_t bytes);
   // Gives back what is reserved; returns how much.
   Amount GiveBack(const std::string& charge_id, int64_t time_us);
+
+  // ---- model_sessions.cc ----
+  std::string OpenSession(const Command& c);
+  std::string CloseSession(const Command& c);
+  std::string DeclareNotReady(const Command& c);
+  std::string Fence(const Command& c);
+  std::string ReportRegionState(const Command& c);
+  std::string Resume(const Command& c);
+  std::string Tick(const Command& c);
+  // The error of carrying that session, or "".
+  std::string CheckSession(uint64_t id) const;
+  // Of the node; nullptr if none is ACTIVE or SILENT.
+  Session* SessionOf(const std::string& node);
+  const Session* SessionOf(const std::string& node) const;
+  bool IsHeard(const std::string& node) const;
+  void End(Session* session, const char* state, int64_t at_us);
+  void Forget(const std::string& node);  // If nothing is to be remembered of it.
+  std::string DropItemsOf(const std::string& node, int64_t time_us);
+  std::string StateOf(const Region& region) const;
+  // Why the region takes no charge, or "".
+  std::string CheckState(const Region& region) const;
+  int64_t ServiceTime(int64_t time_us) const { return time_us - s_.outage_us; }
+  std::vector<Due> AllDue() const;
+  void Happen(const Due& due, int64_t time_us);
+  void LookAtLeases(View* view) const;
 
   // ---- model.cc ----
   std::string Dispatch(const Command& c);

@@ -31,10 +31,12 @@ std::string Model::CheckItem(const Item& item, bool is_reservation) const {
     return "ABORTED INCARNATION_MISMATCH";
   }
   if (region->is_cordoned) return "FAILED_PRECONDITION REGION_CORDONED";
+  if (const std::string error = CheckState(*region); !error.empty()) return error;
   return CheckCgroup(item.cgroup);
 }
 
 std::string Model::Charge(const Command& c) {
+  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
   if (c.created_at_us > c.time_us + kSkewUs) return "INVALID_ARGUMENT CREATED_AT_IN_FUTURE";
   // All that was sent; only whether it was to be checked or done does not make another request.
   Command request = c;
@@ -94,7 +96,8 @@ std::string Model::Charge(const Command& c) {
   for (const Ask& ask : asks) {
     charge.items.push_back({ask.cgroup, ask.region, ask.bytes, c.ttl_us > 0});
   }
-  charge.expires_at_us = c.time_us + c.ttl_us;
+  charge.expires_at_us = ServiceTime(c.time_us + c.ttl_us);
+  charge.session = c.session;
   charge.is_preemptible = c.preemptible;
   charge.priority = c.priority;
   charge.created_at_us = c.created_at_us;
@@ -182,6 +185,7 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
 }
 
 std::string Model::Uncharge(const Command& c) {
+  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
   std::vector<std::string> outcomes;
   for (const std::string& id : c.charge_ids) {
     const auto live = s_.charges.find(id);
@@ -233,6 +237,7 @@ void Model::DropSpent(int64_t time_us) {
 }
 
 std::string Model::Resize(const Command& c) {
+  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
   std::vector<ChargedItem*> items;
   std::vector<std::string> charges;
   for (const NewSize& size : c.sizes) {
@@ -273,6 +278,7 @@ std::string Model::Resize(const Command& c) {
     const Region& region = *RegionOf(item.region);
     if (region.is_gone) return "FAILED_PRECONDITION REGION_GONE";
     if (region.is_cordoned) return "FAILED_PRECONDITION REGION_CORDONED";
+    if (const std::string error = CheckState(region); !error.empty()) return error;
     if (s_.cgroups.at(item.cgroup).is_dying) return "FAILED_PRECONDITION CGROUP_DYING";
     growths.push_back({i, item.cgroup, item.region, c.sizes[i].bytes - item.bytes,
                        c.sizes[i].cgroup, c.sizes[i].region});

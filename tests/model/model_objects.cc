@@ -92,10 +92,20 @@ std::string Model::Register(const Command& c) {
   if (parent != nullptr && !parent->is_group) return "FAILED_PRECONDITION WRONG_KIND";
   const uint64_t parent_id = parent == nullptr ? 0 : parent->id;
   const bool created = region == nullptr;
+  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
+  std::string node;
+  if (c.session != 0) {
+    node = s_.sessions[c.session].node;
+    if (c.node != node) return "INVALID_ARGUMENT NODE_MISMATCH";
+  } else if (!created && !region->bound.empty()) {
+    node = region->bound;
+    if (c.node != node) return "INVALID_ARGUMENT NODE_MISMATCH";
+  }
   if (!created) {
     if (c.incarnation < region->incarnation) return "ABORTED STALE_INCARNATION";
-    if (parent_id != region->parent && c.incarnation == region->incarnation &&
-        HasItems(region->id)) {
+    const bool is_moved = parent_id != region->parent ||
+                          (!node.empty() && !region->bound.empty() && node != region->bound);
+    if (is_moved && c.incarnation == region->incarnation && HasItems(region->id)) {
       return "FAILED_PRECONDITION HAS_CHARGES";
     }
     if (!HasRoomForParent(*region, parent_id)) return "RESOURCE_EXHAUSTED TOO_MANY";
@@ -112,8 +122,15 @@ std::string Model::Register(const Command& c) {
   }
   const uint64_t id = created ? s_.regions.back().id : region->id;
   std::string dropped;
-  if (c.incarnation > RegionOf(id)->incarnation) dropped = DropItems(id, c.time_us);
+  const bool is_newer = c.incarnation > RegionOf(id)->incarnation;
+  if (is_newer) dropped = DropItems(id, c.time_us);
   region = RegionOf(id);
+  const std::string bound_before = region->bound;
+  if (!node.empty()) region->bound = node;
+  const bool is_back = !node.empty() && region->is_unconfirmed;
+  if (is_newer || is_back) region->is_lost = region->is_failed = false;
+  if (is_back) region->is_unconfirmed = false;
+  if (bound_before != region->bound) Forget(bound_before);
   region->parent = parent_id;
   region->capacity = c.capacity;
   region->reserved = c.reserved;

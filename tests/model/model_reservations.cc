@@ -52,6 +52,9 @@ std::string Model::CheckPlacement(const LiveCharge& charge, const Placement& pla
     return "ABORTED INCARNATION_MISMATCH";
   if (region->is_cordoned && region->id != from.region)
     return "FAILED_PRECONDITION REGION_CORDONED";
+  if (region->id != from.region) {
+    if (const std::string error = CheckState(*region); !error.empty()) return error;
+  }
   if (s_.cgroups.at(from.cgroup).is_dying) return "FAILED_PRECONDITION CGROUP_DYING";
   return "";
 }
@@ -199,7 +202,7 @@ std::string Model::Renew(const Command& c) {
   if (const std::string error = CheckLive(c.charge_id); !error.empty()) return error;
   LiveCharge& charge = s_.charges[c.charge_id];
   if (!charge.is_reserved()) return "FAILED_PRECONDITION NOT_RESERVED";
-  charge.expires_at_us = c.time_us + c.ttl_us;
+  charge.expires_at_us = ServiceTime(c.time_us + c.ttl_us);
   return "OK";
 }
 

@@ -58,7 +58,7 @@ View Model::Look() const {
       const std::vector<uint64_t> chain = RegionChain(other.id);
       if (std::count(chain.begin() + 1, chain.end(), region.id) == 0) continue;
       ++(other.is_group ? row.member_groups : row.member_regions);
-      if (other.is_group || other.is_gone) continue;
+      if (other.is_group || (StateOf(other) != "READY" && StateOf(other) != "STALE")) continue;
       row.capacity += other.capacity;
       row.grantable = std::min(row.grantable + LimitOf({kRoot, other.id}), kUnlimitedBytes);
     }
@@ -93,6 +93,7 @@ View Model::Look() const {
     view.cgroups.push_back(std::move(row));
   }
   LookAtCharges(&view);
+  LookAtLeases(&view);
   view.sequence = s_.sequence;
   view.ids_covered_since_us = s_.ids_covered_since_us;
   return view;
@@ -110,7 +111,7 @@ void Model::LookAtCharges(View* view) const {
       named.bytes = item.bytes;
       named.is_reserved = item.is_reserved;
       row.items.push_back(named);
-      for (const uint64_t region : RegionChain(item.region)) {
+      for (const uint64_t region : CountedChain(item.region)) {
         own[{item.cgroup, region}] += item.bytes;
       }
     }
@@ -123,7 +124,7 @@ void Model::LookAtCharges(View* view) const {
     row.granted_sequence = charge.granted_sequence;
     row.owner = charge.owner;
     row.is_reserved = charge.is_reserved();
-    if (row.is_reserved) row.expires_at_us = charge.expires_at_us;
+    if (row.is_reserved) row.expires_at_us = charge.expires_at_us + s_.outage_us;
     row.is_releasing = !charge.release.empty();
     row.release = charge.release;
     view->charges.push_back(std::move(row));

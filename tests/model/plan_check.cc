@@ -61,7 +61,7 @@ class PlanCheck {
   std::string CheckVictim(const Victim& victim) {
     const uint64_t cgroup = CgroupId(victim), region = RegionId(victim);
     if (state_.regions[state_.pools[victim.pool].region].is_group) return "a pool of a group";
-    if (!after_.IsInRegion(region, state_.regions[request_.region].id)) return "another region";
+    if (!after_.IsCountedIn(region, state_.regions[request_.region].id)) return "another region";
     if (cgroup != limit_ && !after_.IsBelow(cgroup, limit_)) return "not below the limit";
     if (victim.evict.is_zero()) return "a victim that gives nothing";
     if (victim.tier == 2 && request_.ignore_low == IgnoreLow::kNever) return "tier 2 with NEVER";
@@ -78,7 +78,7 @@ class PlanCheck {
   int64_t Headroom(const Victim& victim) const {
     const uint64_t cgroup = CgroupId(victim);
     int64_t least = INT64_MAX;
-    for (const uint64_t level : after_.RegionChain(RegionId(victim))) {
+    for (const uint64_t level : after_.CountedChain(RegionId(victim))) {
       const Model::Protection protection = after_.Protect(cgroup, level, limit_);
       const uint64_t kept =
           victim.tier == 2 ? protection.emin : std::max(protection.emin, protection.elow);

@@ -43,6 +43,7 @@ void RunEpisode(uint64_t seed) {
   server::TestServer server(config);
   Model model;
   Generator generator(seed);
+  generator.WithoutSessions();
   // Within the window of ids, and far from its ends.
   const int64_t epoch_us = absl::ToUnixMicros(server::WallClockNow() - absl::Minutes(5));
   std::string commands;
