@@ -46,8 +46,8 @@ class SessionKeeperTest : public ::testing::Test {
       process_->ledger.Release(std::move(recovered->checkpoint));
     }
     process_->writer = std::make_unique<Writer>(
-        WriterOptions(), &process_->ledger, process_->store.get(), recovered->epoch,
-        IdGenerator(), [this] { return now_us_.load(); }, [](const absl::Status&) {});
+        WriterOptions(), &process_->ledger, process_->store.get(), recovered->epoch, IdGenerator(),
+        [this] { return now_us_.load(); }, [](const absl::Status&) {});
     process_->writer->Start();
     process_->keeper = std::make_unique<SessionKeeper>(process_->writer.get());
     ASSERT_TRUE(process_->keeper->Resume().ok());

@@ -97,9 +97,8 @@ std::string Model::Register(const Command& c) {
   if (c.session != 0) {
     node = s_.sessions[c.session].node;
     if (c.node != node) return "INVALID_ARGUMENT NODE_MISMATCH";
-  } else if (!created && !region->bound.empty()) {
-    node = region->bound;
-    if (c.node != node) return "INVALID_ARGUMENT NODE_MISMATCH";
+  } else if (!created && !region->bound.empty() && c.node != region->bound) {
+    return "INVALID_ARGUMENT NODE_MISMATCH";
   }
   if (!created) {
     if (c.incarnation < region->incarnation) return "ABORTED STALE_INCARNATION";
