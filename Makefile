@@ -26,9 +26,10 @@ demo: ## start dmemd, play a sample cluster, leave it running (ONCE=1: stop at t
 test: ## lint and run all tests but the deep ones; the last line counts them
 	@tools/test
 
+# STEPS="asan tidy" does some of: lint tests deep asan ubsan tsan tidy demo.
 .PHONY: check-deep
 check-deep: ## all tests, deep ones too, with ASan and UBSan, some with TSan, and clang-tidy (long)
-	@tools/test --deep
+	@tools/test --deep $(STEPS)
 
 .PHONY: bench-smoke
 bench-smoke: ## compare unary and batched Charge with a no-op echo, in one table

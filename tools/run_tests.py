@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.parse
 import xml.etree.ElementTree
 
@@ -158,22 +159,47 @@ def check(title, command):
     return Tally(failed=[title])
 
 
+def sanitized(name, only=None, without=()):
+    return bazel_tests('tests with ' + name, ['--config=' + name, '--build_tests_only'], only=only,
+                       without=('deep',) + without)
+
+
+# In the order in which --deep runs them.
+STEPS = {
+    'lint': lambda: check('lint', [sys.executable, 'tools/lint.py']),
+    'tests': lambda: bazel_tests('tests', [], without=['deep']),
+    'deep': lambda: bazel_tests('deep tests', ['--build_tests_only'], only='deep'),
+    'asan': lambda: sanitized('asan', without=('no-sanitizer',)),
+    'ubsan': lambda: sanitized('ubsan', without=('no-sanitizer',)),
+    'tsan': lambda: sanitized('tsan', only='tsan'),
+    'tidy': lambda: check('clang-tidy', ['tools/tidy']),
+    'demo': lambda: check('demo', ['env', 'ONCE=1', 'tools/demo']),
+}
+
+
+def steps_of(arguments):
+    """Returns the names of the steps that the arguments ask for, or None if they are wrong."""
+    if not arguments:
+        return ['lint', 'tests', 'demo']
+    if arguments[0] != '--deep' or not set(arguments[1:]) <= set(STEPS):
+        return None
+    return [name for name in STEPS if name in arguments[1:] or len(arguments) == 1]
+
+
 def main():
-    total = check('lint', [sys.executable, 'tools/lint.py'])
-    if '--deep' not in sys.argv[1:]:
-        total.add(bazel_tests('tests', [], without=['deep']))
-    else:
-        sanitize = ['--build_tests_only']
-        total.add(bazel_tests('tests and deep tests', []))
-        for name in ('asan', 'ubsan'):
-            total.add(bazel_tests('tests with ' + name, ['--config=' + name] + sanitize,
-                                  without=['deep', 'no-sanitizer']))
-        total.add(bazel_tests('tests with tsan', ['--config=tsan'] + sanitize, only='tsan',
-                              without=['deep']))
-        total.add(check('clang-tidy', ['tools/tidy']))
-    total.add(check('demo', ['env', 'ONCE=1', 'tools/demo']))
+    steps = steps_of(sys.argv[1:])
+    if steps is None:
+        print('usage: tools/run_tests.py [--deep [%s]...]' % '|'.join(STEPS), file=sys.stderr)
+        return 2
+    total = Tally()
+    took = []
+    for name in steps:
+        started = time.monotonic()
+        total.add(STEPS[name]())
+        took.append('%s %d s' % (name, time.monotonic() - started))
 
     print()
+    print('took: ' + ', '.join(took))
     for name in total.failed:
         print('FAILED: ' + name)
     summary = total.line()

@@ -103,5 +103,19 @@ class LineTest(unittest.TestCase):
         self.assertTrue(run_tests.Tally(passed=1, skipped=1).ok())
 
 
+class StepsTest(unittest.TestCase):
+
+    def test_without_arguments_the_presubmit(self):
+        self.assertEqual(run_tests.steps_of([]), ['lint', 'tests', 'demo'])
+
+    def test_deep_is_every_step_and_named_steps_come_in_their_order(self):
+        self.assertEqual(run_tests.steps_of(['--deep']), list(run_tests.STEPS))
+        self.assertEqual(run_tests.steps_of(['--deep', 'tidy', 'asan']), ['asan', 'tidy'])
+
+    def test_what_is_no_step_is_refused(self):
+        self.assertIsNone(run_tests.steps_of(['--deep', 'msan']))
+        self.assertIsNone(run_tests.steps_of(['asan']))
+
+
 if __name__ == '__main__':
     unittest.main()
