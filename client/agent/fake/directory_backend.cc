@@ -269,12 +269,14 @@ LimitState DirectoryBackend::Limited(const Limit& limit, bool write) const {
 
 std::vector<LimitState> DirectoryBackend::Apply(const std::vector<Limit>& limits) {
   std::vector<LimitState> states;
+  states.reserve(limits.size());
   for (const Limit& limit : limits) states.push_back(Limited(limit, true));
   return states;
 }
 
 std::vector<LimitState> DirectoryBackend::ReadBack(const std::vector<Limit>& limits) {
   std::vector<LimitState> states;
+  states.reserve(limits.size());
   for (const Limit& limit : limits) states.push_back(Limited(limit, false));
   return states;
 }

@@ -142,9 +142,9 @@ void ScriptBackend::Ask(const std::string& verb, std::vector<LimitState>& states
       problem = absl::UnavailableError(absl::StrCat(where, " prints no list of limits"));
     } else {
       for (const json& entry : *limits) {
-        absl::StatusOr<StandingLimit> parsed = ParseStandingLimit(entry, where);
+        const absl::StatusOr<StandingLimit> parsed = ParseStandingLimit(entry, where);
         if (!parsed.ok()) problem = parsed.status();
-        if (parsed.ok()) stands[{parsed->cgroup, parsed->region}] = *std::move(parsed);
+        if (parsed.ok()) stands[{parsed->cgroup, parsed->region}] = *parsed;
       }
     }
   }

@@ -85,10 +85,10 @@ absl::StatusOr<DeviceScan> NvmlBackend::Scan() {
   // A second time with a library loaded anew, if the driver has changed under the first.
   for (int attempt = 0;; ++attempt) {
     if (absl::Status status = EnsureLoaded(); !status.ok()) return status;
-    absl::StatusOr<uint32_t> found = library_->DeviceCount();
+    const absl::StatusOr<uint32_t> found = library_->DeviceCount();
     if (found.ok()) count = *found;
-    absl::StatusOr<std::string> version = library_->DriverVersion();
-    if (version.ok()) driver_version = *std::move(version);
+    const absl::StatusOr<std::string> version = library_->DriverVersion();
+    if (version.ok()) driver_version = *version;
     absl::Status status = found.status();
     status.Update(version.status());
     if (status.ok()) break;
@@ -460,12 +460,14 @@ LimitState NvmlBackend::Limited(const Limit& limit, bool write) {
 
 std::vector<LimitState> NvmlBackend::Apply(const std::vector<Limit>& limits) {
   std::vector<LimitState> states;
+  states.reserve(limits.size());
   for (const Limit& limit : limits) states.push_back(Limited(limit, true));
   return states;
 }
 
 std::vector<LimitState> NvmlBackend::ReadBack(const std::vector<Limit>& limits) {
   std::vector<LimitState> states;
+  states.reserve(limits.size());
   for (const Limit& limit : limits) states.push_back(Limited(limit, false));
   return states;
 }
