@@ -108,8 +108,9 @@ class ApiPodSource : public PodSource {
         continue;  // A list alone proves little: its watch may be refused again and again.
       }
       if (is_sound) failures = 0;
-      if (absl::IsOutOfRange(status)) must_list = true;
       if (!status.ok()) PublishFailure(must_list ? "list" : "watch", status);
+      // Of an event that cannot be read, what it said is in the next list.
+      if (absl::IsOutOfRange(status) || absl::IsInvalidArgument(status)) must_list = true;
       if (!is_sound) Wait(failures++);
     }
   }

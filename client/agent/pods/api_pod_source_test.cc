@@ -209,18 +209,20 @@ TEST_F(ApiPodSourceTest, ATokenThatCannotBeReadNamesItsFile) {
   EXPECT_TRUE(absl::StrContains(snapshot.status.message(), options_.token_file));
 }
 
-TEST_F(ApiPodSourceTest, ALineThatIsNoEventLeavesWhatThereIsAndBeginsAnew) {
+TEST_F(ApiPodSourceTest, ALineThatIsNoEventLeavesWhatThereIsAndBeginsWithANewList) {
   server_.Answer(200, ListText({"a"}, "10"));
   server_.Open();
   server_.Send("nonsense\n");
   Start();
-  ListUntil([](const PodSnapshot& snapshot) { return !snapshot.status.ok(); });
+  const PodSnapshot broken =
+      ListUntil([](const PodSnapshot& snapshot) { return !snapshot.status.ok(); });
+  EXPECT_EQ(Names(broken), "a");
+  EXPECT_TRUE(absl::StrContains(broken.status.message(), "watch: is no JSON")) << broken.status;
   server_.End();  // Of the answer that nobody reads any more.
+  server_.Answer(200, ListText({"b"}, "20"));
   server_.Open();
-  const PodSnapshot snapshot =
-      ListUntil([](const PodSnapshot& other) { return other.status.ok(); });
-  EXPECT_EQ(Names(snapshot), "a");
-  EXPECT_TRUE(absl::StrContains(LineOf(server_.WaitForRequests(3)[2]), "resourceVersion=10&"));
+  EXPECT_TRUE(ListUntilNames("b").status.ok());
+  EXPECT_TRUE(absl::StrContains(LineOf(server_.WaitForRequests(3)[2]), "&limit=500"));
 }
 
 TEST_F(ApiPodSourceTest, ItStopsWhileAWatchIsOpenAndWhileNothingAnswers) {
