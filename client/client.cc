@@ -122,6 +122,28 @@ absl::StatusOr<v1::ListNodesResponse> Client::ListNodes(const v1::ListNodesReque
   return Call(&Connection::ListNodes, request);
 }
 
+absl::StatusOr<v1::CommitResponse> Client::Commit(const v1::CommitRequest& request) {
+  return Call(&Connection::Commit, request);
+}
+
+absl::StatusOr<v1::CancelResponse> Client::Cancel(const v1::CancelRequest& request) {
+  return Call(&Connection::Cancel, request);
+}
+
+absl::StatusOr<v1::RenewResponse> Client::Renew(const v1::RenewRequest& request) {
+  return Call(&Connection::Renew, request);
+}
+
+absl::StatusOr<v1::RequestReleaseResponse> Client::RequestRelease(
+    const v1::RequestReleaseRequest& request) {
+  return Call(&Connection::RequestRelease, request);
+}
+
+absl::StatusOr<v1::UnchargeItemsResponse> Client::UnchargeItems(
+    const v1::UnchargeItemsRequest& request) {
+  return Call(&Connection::UnchargeItems, request);
+}
+
 absl::StatusOr<v1::SetLimitsResponse> Client::SetLimits(const v1::SetLimitsRequest& request) {
   return Call(&Connection::SetLimits, request);
 }

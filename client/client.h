@@ -45,6 +45,12 @@ class Client {
       const v1::ReportRegionStateRequest& request);
   absl::StatusOr<v1::ListSessionsResponse> ListSessions(const v1::ListSessionsRequest& request);
   absl::StatusOr<v1::ListNodesResponse> ListNodes(const v1::ListNodesRequest& request);
+  absl::StatusOr<v1::CommitResponse> Commit(const v1::CommitRequest& request);
+  absl::StatusOr<v1::CancelResponse> Cancel(const v1::CancelRequest& request);
+  absl::StatusOr<v1::RenewResponse> Renew(const v1::RenewRequest& request);
+  absl::StatusOr<v1::RequestReleaseResponse> RequestRelease(
+      const v1::RequestReleaseRequest& request);
+  absl::StatusOr<v1::UnchargeItemsResponse> UnchargeItems(const v1::UnchargeItemsRequest& request);
   absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request);
   absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(const v1::CreateCgroupRequest& request);
   absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(const v1::DeleteCgroupRequest& request);

@@ -58,6 +58,16 @@ class Connection {
       const v1::ListSessionsRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ListNodesResponse> ListNodes(const v1::ListNodesRequest& request,
                                                           absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::CommitResponse> Commit(const v1::CommitRequest& request,
+                                                    absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::CancelResponse> Cancel(const v1::CancelRequest& request,
+                                                    absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::RenewResponse> Renew(const v1::RenewRequest& request,
+                                                  absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::RequestReleaseResponse> RequestRelease(
+      const v1::RequestReleaseRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::UnchargeItemsResponse> UnchargeItems(
+      const v1::UnchargeItemsRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
                                                           absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(

@@ -112,6 +112,26 @@ class GrpcConnection final : public Connection {
                                                   absl::Duration timeout) override {
     return Call(&Stub::ListNodes, request, timeout);
   }
+  absl::StatusOr<v1::CommitResponse> Commit(const v1::CommitRequest& request,
+                                            absl::Duration timeout) override {
+    return Call(&Stub::Commit, request, timeout);
+  }
+  absl::StatusOr<v1::CancelResponse> Cancel(const v1::CancelRequest& request,
+                                            absl::Duration timeout) override {
+    return Call(&Stub::Cancel, request, timeout);
+  }
+  absl::StatusOr<v1::RenewResponse> Renew(const v1::RenewRequest& request,
+                                          absl::Duration timeout) override {
+    return Call(&Stub::Renew, request, timeout);
+  }
+  absl::StatusOr<v1::RequestReleaseResponse> RequestRelease(
+      const v1::RequestReleaseRequest& request, absl::Duration timeout) override {
+    return Call(&Stub::RequestRelease, request, timeout);
+  }
+  absl::StatusOr<v1::UnchargeItemsResponse> UnchargeItems(const v1::UnchargeItemsRequest& request,
+                                                          absl::Duration timeout) override {
+    return Call(&Stub::UnchargeItems, request, timeout);
+  }
   absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
                                                   absl::Duration timeout) override {
     return Call(&Stub::SetLimits, request, timeout);

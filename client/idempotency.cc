@@ -56,6 +56,11 @@ Idempotency IdempotencyOf(const v1::CordonRequest&) { return Idempotency::kIdemp
 Idempotency IdempotencyOf(const v1::RegisterGroupRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::UnchargeRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ResizeRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::UnchargeItemsRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::CommitRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::CancelRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::RenewRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::RequestReleaseRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::WriteFileRequest&) { return Idempotency::kIdempotent; }
 
 // Reads.

@@ -53,6 +53,10 @@ TEST(IdempotencyTest, AbsoluteChangesAndReadsAre) {
   EXPECT_EQ(IdempotencyOf(v1::RegisterGroupRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::UnchargeRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::ResizeRequest()), kYes);
+  EXPECT_EQ(IdempotencyOf(v1::CommitRequest()), kYes);
+  EXPECT_EQ(IdempotencyOf(v1::CancelRequest()), kYes);
+  EXPECT_EQ(IdempotencyOf(v1::RenewRequest()), kYes);
+  EXPECT_EQ(IdempotencyOf(v1::RequestReleaseRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::WriteFileRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::ListPoolsRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::EvictCandidatesRequest()), kYes);

@@ -91,6 +91,8 @@ struct UnchargeCommand {
   absl::Time time;
   absl::Span<const absl::string_view> charge_ids;  // Each once.
   uint64_t session = 0;
+  // Of charges that are RELEASING: why their memory is known to be free.
+  absl::string_view evidence = {};
 };
 
 struct ResizeItemSpec {

@@ -40,6 +40,7 @@ struct CommitReservationCommand {
   absl::string_view commit_id;
   // No {cgroup, reserved_in, region} twice. None: every reserved item that names a region, whole.
   absl::Span<const PlacementSpec> placements;
+  uint64_t session = 0;  // Of the caller; 0: none.
 };
 
 struct CancelReservationCommand {
@@ -58,6 +59,14 @@ struct RequestReleaseCommand {
   absl::Span<const absl::string_view> charge_ids;  // Each once.
   absl::string_view requested_by;
   absl::string_view reason;
+};
+
+// Gives back what a RELEASING charge has in the regions of the session's node.
+struct UnchargeItemsCommand {
+  absl::Time time;
+  uint64_t session = 0;
+  absl::string_view charge_id;
+  absl::string_view evidence;  // Not empty.
 };
 
 // ---- Results ----
@@ -92,6 +101,13 @@ enum class ReleaseOutcome : uint8_t {
 
 struct RequestReleaseResult {
   std::vector<ReleaseOutcome> outcomes;  // In the command's order.
+};
+
+struct UnchargeItemsResult {
+  Index charge = kNone;  // kNone: nothing of it is left.
+  uint64_t items = 0;    // That were given back.
+  ByteCount bytes;
+  std::vector<uint64_t> freed_cgroups;  // Ascending.
 };
 
 }  // namespace dmem

@@ -404,6 +404,23 @@ absl::Status NotHeld(absl::string_view charge_id) {
       {"NOT_HELD", {{"charge_id", std::string(charge_id)}}});
 }
 
+absl::Status NotReleasing(absl::string_view charge_id) {
+  return FailedPrecondition(
+      absl::StrCat("charge ", Quoted(charge_id),
+                   " is not releasing: uncharge it whole, or ask for its release first"),
+      {"NOT_RELEASING", {{"charge_id", std::string(charge_id)}}});
+}
+
+absl::Status ReleaseNeedsEvidence(absl::string_view charge_id, absl::string_view region) {
+  return FailedPrecondition(
+      absl::StrCat("charge ", Quoted(charge_id), " is releasing, and its memory in ",
+                   Quoted(region),
+                   " is given back only by the session of that node, with its "
+                   "evidence that no process uses it, or by a fence"),
+      {"RELEASE_NEEDS_EVIDENCE",
+       {{"charge_id", std::string(charge_id)}, {"region", std::string(region)}}});
+}
+
 absl::Status StaleIncarnation(absl::string_view region, uint64_t given, uint64_t current) {
   return Aborted(absl::StrCat("incarnation ", given, " of region ", Quoted(region),
                               " is older than the current ", current),

@@ -99,6 +99,8 @@ absl::Status ReservationTooSmall(absl::string_view charge_id, absl::string_view 
                                  absl::string_view reserved_in, ByteCount asked,
                                  ByteCount reserved);
 absl::Status NotHeld(absl::string_view charge_id);
+absl::Status NotReleasing(absl::string_view charge_id);
+absl::Status ReleaseNeedsEvidence(absl::string_view charge_id, absl::string_view region);
 
 // ABORTED
 absl::Status StaleIncarnation(absl::string_view region, uint64_t given, uint64_t current);

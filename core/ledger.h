@@ -71,6 +71,7 @@ class Ledger {
   // Returns the charge.
   absl::StatusOr<Index> RenewReservation(const RenewReservationCommand& command);
   absl::StatusOr<RequestReleaseResult> RequestRelease(const RequestReleaseCommand& command);
+  absl::StatusOr<UnchargeItemsResult> UnchargeItems(const UnchargeItemsCommand& command);
   absl::StatusOr<OpenSessionResult> OpenSession(const OpenSessionCommand& command);
   absl::Status CloseSession(const CloseSessionCommand& command);
   absl::Status DeclareNotReady(const DeclareNotReadyCommand& command);
@@ -195,6 +196,10 @@ class Ledger {
   absl::StatusOr<ResizeStep> ResolveResizeItem(const ResizeItemSpec& spec) const;
   absl::Status CheckMayGrow(const ResizeStep& step) const;
   void ApplyResize(absl::Span<const ResizeStep> steps, absl::Time time);
+
+  // ledger_release.cc
+  // Whether the command may give back a charge that is RELEASING. Errors: RELEASE_NEEDS_EVIDENCE.
+  absl::Status CheckEvidence(Index charge, const UnchargeCommand& command) const;
 
   // ledger_reservations.cc
   struct Placement;

@@ -180,6 +180,13 @@ void Ledger::CountObserved(const ChargeWalk& walk, const std::vector<CounterRefu
 
 absl::StatusOr<UnchargeResult> Ledger::Uncharge(const UnchargeCommand& command) {
   if (absl::Status status = CheckOptionalSession(command.session); !status.ok()) return status;
+  if (state_.scalars.releasing_charges > 0) {
+    for (const absl::string_view id : command.charge_ids) {
+      const Index charge = state_.FindCharge(id);
+      if (charge == kNone) continue;
+      if (absl::Status status = CheckEvidence(charge, command); !status.ok()) return status;
+    }
+  }
   StateEditor edit = editor();
   const int64_t time_us = absl::ToUnixMicros(command.time);
   UnchargeResult result;

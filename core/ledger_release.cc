@@ -3,6 +3,7 @@
 
 // The ledger's commands on the release of charges: asked for by anyone, done by who holds them.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,51 @@ absl::StatusOr<RequestReleaseResult> Ledger::RequestRelease(const RequestRelease
                                   std::string(command.requested_by), std::string(command.reason)});
   }
   if (!requested.empty()) Commit(command.time);
+  return result;
+}
+
+absl::Status Ledger::CheckEvidence(Index charge, const UnchargeCommand& command) const {
+  if (!state_.charges[charge].is_releasing) return absl::OkStatus();
+  const Index session = command.session == 0 ? kNone : state_.FindSession(command.session);
+  const Index node = session == kNone ? kNone : state_.sessions[session].node;
+  for (Index i = state_.charges[charge].first_item; i != kNone;
+       i = state_.items[i].next_in_charge) {
+    const Index region = state_.pools[state_.items[i].pool].region;
+    const Index owner = state_.regions[region].node;
+    if (owner == kNone || (owner == node && !command.evidence.empty())) continue;
+    return ReleaseNeedsEvidence(state_.charges[charge].id.view(), state_.RegionName(region));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<UnchargeItemsResult> Ledger::UnchargeItems(const UnchargeItemsCommand& command) {
+  const absl::StatusOr<Index> session = CheckSession(command.session);
+  if (!session.ok()) return session.status();
+  UnchargeItemsResult result;
+  result.charge = state_.FindCharge(command.charge_id);
+  if (result.charge == kNone) {
+    if (state_.FindTombstone(command.charge_id) != kNone) return result;
+    return ChargeNotFound(command.charge_id);
+  }
+  if (!state_.charges[result.charge].is_releasing) return NotReleasing(command.charge_id);
+  const Index node = state_.sessions[*session].node;
+  std::vector<Index> items;
+  for (Index i = state_.charges[result.charge].first_item; i != kNone;
+       i = state_.items[i].next_in_charge) {
+    const Index region = state_.pools[state_.items[i].pool].region;
+    if (node == kNone || state_.regions[region].node != node) continue;
+    items.push_back(i);
+    result.bytes = result.bytes.PlusSaturating(state_.items[i].bytes);
+  }
+  if (items.empty()) return result;
+  result.items = items.size();
+  changes_.SetCause(Cause::kUncharge);
+  for (const Index item : items) {
+    if (editor().GiveBackItem(item, absl::ToUnixMicros(command.time), &result.freed_cgroups))
+      result.charge = kNone;
+  }
+  std::sort(result.freed_cgroups.begin(), result.freed_cgroups.end());
+  Commit(command.time);
   return result;
 }
 

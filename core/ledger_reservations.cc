@@ -152,6 +152,7 @@ absl::Status Ledger::CheckCommitBounds(Index charge, absl::Span<const Placement>
 
 absl::StatusOr<CommitReservationResult> Ledger::CommitReservation(
     const CommitReservationCommand& command) {
+  if (absl::Status status = CheckOptionalSession(command.session); !status.ok()) return status;
   const absl::StatusOr<Index> charge = FindLiveCharge(command.charge_id);
   if (!charge.ok()) return charge.status();
   CommitReservationResult result;

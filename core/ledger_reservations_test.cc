@@ -54,6 +54,17 @@ class LedgerReservationsTest : public LedgerTest {
                                        : ViewRegion(state(), i).reservations.value();
   }
 
+  // Time passes, in seconds as for a server that runs: more between two Ticks is an outage.
+  void TickUntil(absl::Time end) {
+    while (now_ < end) {
+      now_ = std::min(now_ + absl::Seconds(1), end);
+      TickCommand tick;
+      tick.time = now_;
+      ledger_.Tick(tick);
+      Audit();
+    }
+  }
+
   // A ledger made from this one's objects has the same hash, passes the audit, and lists the items
   // of each pool in the same order.
   void ExpectSameAfterRestart() {
@@ -362,6 +373,32 @@ TEST_F(LedgerReservationsTest, RenewCountsTheTtlFromNow) {
             "NOT_RESERVED");
   EXPECT_EQ(ReasonOf(ledger_.RenewReservation({Tick(), "x", absl::Minutes(10)}).status()),
             "CHARGE_NOT_FOUND");
+}
+
+TEST_F(LedgerReservationsTest, AtTheEndOfTheTtlExactlyThePartNotPlacedComesBack) {
+  ASSERT_TRUE(Reserve("c", {{"/a", "g", B(240), absl::nullopt}}, absl::Seconds(30)).ok());
+  const absl::Time end = now_ + absl::Seconds(30);
+  ASSERT_TRUE(Commit("c", "1", {On("n1/gpu0", 80)}).ok());
+  ASSERT_TRUE(Commit("c", "2", {On("n2/gpu0", 60)}).ok());
+  TickUntil(end - absl::Microseconds(1));
+  EXPECT_EQ(Usage("/a", "g"), 240u);
+  TickUntil(end);
+  EXPECT_EQ(Usage("/a", "g"), 140u);
+  EXPECT_EQ(Usage("/a", "n1/gpu0"), 80u);
+  EXPECT_EQ(Usage("/a", "n2/gpu0"), 60u);
+  EXPECT_THAT(Items("c"), ElementsAre("/a n1/gpu0 80", "/a n2/gpu0 60"));
+  EXPECT_FALSE(View("c").is_reserved);
+  EXPECT_EQ(state().scalars.reservations_expired, 1u);
+  EXPECT_EQ(ReasonOf(Commit("c", "3", {On("n1/gpu1", 1)}).status()), "NOT_RESERVED");
+  EXPECT_TRUE(Commit("c", "2", {On("n2/gpu0", 60)})->replayed) << "a lost answer, asked for late";
+}
+
+TEST_F(LedgerReservationsTest, AReservationThatNobodyCommitsLeavesNothingButASpentId) {
+  ASSERT_TRUE(Reserve("c", {{"/a", "g", B(240), absl::nullopt}}, absl::Seconds(30)).ok());
+  TickUntil(now_ + absl::Seconds(30));
+  EXPECT_EQ(state().FindCharge("c"), kNone);
+  EXPECT_EQ(Usage("/", "g"), 0u);
+  EXPECT_EQ(ReasonOf(Commit("c", "1", {On("n1/gpu0", 1)}).status()), "ALREADY_RELEASED");
 }
 
 TEST_F(LedgerReservationsTest, SameIdWithAnotherTtlIsAnotherRequest) {

@@ -208,6 +208,19 @@ ChargeView ViewCharge(const State& state, Index i) {
   return view;
 }
 
+absl::optional<int64_t> OldestReleaseRequest(const State& state) {
+  absl::optional<int64_t> oldest;
+  uint64_t left = state.scalars.releasing_charges;
+  for (Index i = 0; i < state.charges.size() && left > 0; ++i) {
+    if (state.charges[i].id.empty() || !state.charges[i].is_releasing) continue;
+    --left;
+    const int64_t requested_at_us =
+        DecodeChargeLifecycle(state.charges[i].lifecycle.view()).release_requested_at_us;
+    oldest = std::min(oldest.value_or(requested_at_us), requested_at_us);
+  }
+  return oldest;
+}
+
 PoolView ViewPool(const State& state, Index i, Index limit, int64_t time_us) {
   const PoolRecord& pool = state.pools[i];
   PoolView view = DefaultPoolView(state, state.CgroupName(pool.cgroup), pool.cgroup, pool.region);

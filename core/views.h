@@ -111,6 +111,9 @@ std::vector<GroupView> ViewGroups(const State& state);
 GroupView ViewGroup(const State& state, Index group);
 CgroupView ViewCgroup(const State& state, Index cgroup);
 ChargeView ViewCharge(const State& state, Index charge);
+// When the release was asked for that is waited for longest; nullopt if none is. Cost: all charges,
+// if one is RELEASING.
+absl::optional<int64_t> OldestReleaseRequest(const State& state);
 // `limit`: the cgroup that protection is relative to. `time_us`: up to when byte-seconds count.
 PoolView ViewPool(const State& state, Index pool, Index limit, int64_t time_us);
 // Of a pool that has not been made: all defaults. (`cgroup_name` as addressed.)

@@ -52,6 +52,8 @@ absl::Status Apply(const CommandInput& input, const v1::RenewRequest& request, L
                    v1::RenewResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::RequestReleaseRequest& request,
                    Ledger* ledger, v1::RequestReleaseResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::UnchargeItemsRequest& request,
+                   Ledger* ledger, v1::UnchargeItemsResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::SetLimitsRequest& request, Ledger* ledger,
                    v1::SetLimitsResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::WriteFileRequest& request, Ledger* ledger,

@@ -150,6 +150,7 @@ absl::Status Apply(const CommandInput& input, const v1::UnchargeRequest& request
   command.session = request.session();
   command.time = absl::FromUnixMicros(input.time_us);
   command.charge_ids = ids;
+  command.evidence = request.evidence();
   const absl::StatusOr<UnchargeResult> result = ledger->Uncharge(command);
   if (!result.ok() || response == nullptr) return result.status();
   for (int i = 0; i < request.charge_ids_size(); ++i) {

@@ -1,7 +1,7 @@
 // Copyright 2026 The dmemd Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Commit, Cancel, Renew and RequestRelease.
+// Commit, Cancel, Renew, RequestRelease and UnchargeItems.
 
 #include "absl/container/inlined_vector.h"
 #include "core/views.h"
@@ -65,6 +65,7 @@ absl::Status Apply(const CommandInput& input, const v1::CommitRequest& request, 
   command.time = absl::FromUnixMicros(input.time_us);
   command.charge_id = request.charge_id();
   command.commit_id = request.commit_id();
+  command.session = request.session();
   command.placements = placements;
   const absl::StatusOr<CommitReservationResult> result = ledger->CommitReservation(command);
   if (!result.ok() || response == nullptr) return result.status();
@@ -122,6 +123,24 @@ absl::Status Apply(const CommandInput& input, const v1::RequestReleaseRequest& r
     added->set_charge_id(request.charge_ids(i));
     added->set_outcome(ToProto(result->outcomes[i]));
   }
+  response->set_sequence(ledger->state().scalars.sequence);
+  return absl::OkStatus();
+}
+
+absl::Status Apply(const CommandInput& input, const v1::UnchargeItemsRequest& request,
+                   Ledger* ledger, v1::UnchargeItemsResponse* response) {
+  UnchargeItemsCommand command;
+  command.time = absl::FromUnixMicros(input.time_us);
+  command.session = request.session();
+  command.charge_id = request.charge_id();
+  command.evidence = request.evidence();
+  const absl::StatusOr<UnchargeItemsResult> result = ledger->UnchargeItems(command);
+  if (!result.ok() || response == nullptr) return result.status();
+  if (result->charge != kNone)
+    ToProto(ViewCharge(ledger->state(), result->charge), response->mutable_charge());
+  response->set_items(result->items);
+  response->set_bytes(result->bytes.value());
+  for (const uint64_t id : result->freed_cgroups) response->add_freed_cgroups(id);
   response->set_sequence(ledger->state().scalars.sequence);
   return absl::OkStatus();
 }

@@ -24,12 +24,14 @@ enum ObjectFamily : size_t {
   kRegionGrantable,
   kRegionUsage,
   kRegionOver,
+  kRegionReservations,
   kRegionState,
   kRegionCordoned,
   kRegionInfo,
   kGroupCapacity,
   kGroupGrantable,
   kGroupUsage,
+  kGroupReservations,
   kPoolUsage,
   kPoolPeak,
   kPoolMin,
@@ -47,6 +49,9 @@ enum ObjectFamily : size_t {
   kSessionsSilent,
   kRegions,
   kNodesNotReady,
+  kReservationsExpired,
+  kReleasesCompleted,
+  kReleaseAgeOldest,
   kRegionsOmitted,
   kPoolsOmitted,
   kObjectFamilies,
@@ -59,6 +64,8 @@ constexpr FamilyDescription kObjectTable[] = {
      "What the region may grant in all; +Inf if that is not enforced."},
     {"dmemd_region_usage_bytes", MetricType::Gauge, "Bytes booked in the region."},
     {"dmemd_region_over_bytes", MetricType::Gauge, "Usage above grantable."},
+    {"dmemd_region_reservations_bytes", MetricType::Gauge,
+     "Of the region's usage, what is reserved and not committed yet."},
     {"dmemd_region_state", MetricType::Gauge, "1 for the state that the region is in."},
     {"dmemd_region_cordoned", MetricType::Gauge, "1 if the region takes no new charges."},
     {"dmemd_region_info", MetricType::Gauge,
@@ -68,6 +75,8 @@ constexpr FamilyDescription kObjectTable[] = {
     {"dmemd_group_grantable_bytes", MetricType::Gauge,
      "Grantable bytes of the group's regions that are READY or STALE; +Inf if one's is."},
     {"dmemd_group_usage_bytes", MetricType::Gauge, "Bytes booked in the group."},
+    {"dmemd_group_reservations_bytes", MetricType::Gauge,
+     "Of the group's usage, what is reserved on members or on the group itself."},
     {"dmemd_pool_usage_bytes", MetricType::Gauge,
      "Bytes booked for the cgroup and all below it, in the region or group."},
     {"dmemd_pool_peak_bytes", MetricType::Gauge, "Highest usage granted since the pool was made."},
@@ -92,6 +101,12 @@ constexpr FamilyDescription kObjectTable[] = {
      "How long ago the SILENT session was heard that is silent for longest; 0 if none is."},
     {"dmemd_regions", MetricType::Gauge, "Regions, by state."},
     {"dmemd_nodes_not_ready", MetricType::Gauge, "Nodes declared NotReady."},
+    {"dmemd_reservations_expired_total", MetricType::Counter,
+     "Reservations whose ttl was over before all of them was committed."},
+    {"dmemd_releases_completed_total", MetricType::Counter,
+     "Charges that ended after their release was asked for."},
+    {"dmemd_release_age_oldest_seconds", MetricType::Gauge,
+     "How long the longest RELEASING charge has been so; 0 if there is none."},
     {"dmemd_metrics_regions_omitted", MetricType::Gauge,
      "Regions and groups that this scrape leaves out."},
     {"dmemd_metrics_pools_omitted", MetricType::Gauge, "Pools that this scrape leaves out."},
@@ -140,7 +155,7 @@ constexpr FamilyDescription kServiceTable[] = {
 };
 static_assert(sizeof(kServiceTable) / sizeof(kServiceTable[0]) == kServiceFamilies, "one row each");
 
-constexpr size_t kSeriesPerRegion = 12;
+constexpr size_t kSeriesPerRegion = 13;
 constexpr size_t kSeriesPerPool = 11;
 
 constexpr RegionState kRegionStates[] = {RegionState::kReady, RegionState::kStale,
@@ -157,6 +172,7 @@ void AddRegion(const RegionView& region, FamilySet* set) {
   set->AddGauge(kRegionGrantable, labels, MetricBytes(region.grantable));
   set->AddGauge(kRegionUsage, labels, MetricBytes(region.usage));
   set->AddGauge(kRegionOver, labels, MetricBytes(region.over));
+  set->AddGauge(kRegionReservations, labels, MetricBytes(region.reservations));
   for (const RegionState state : kRegionStates) {
     set->AddGauge(kRegionState, {{"region", region.name}, {"state", std::string(NameOf(state))}},
                   region.state == state ? 1 : 0);
@@ -177,6 +193,7 @@ void AddGroup(const GroupView& group, FamilySet* set) {
   set->AddGauge(kGroupCapacity, labels, MetricBytes(group.capacity));
   set->AddGauge(kGroupGrantable, labels, MetricBytes(group.grantable));
   set->AddGauge(kGroupUsage, labels, MetricBytes(group.usage));
+  set->AddGauge(kGroupReservations, labels, MetricBytes(group.reservations));
 }
 
 void AddPool(const State& state, Index index, int64_t time_us, FamilySet* set) {
@@ -218,6 +235,8 @@ void AddObjectCounts(const StateScalars& scalars, FamilySet* set) {
       {"pool", scalars.pools, settings.pools_max},
       {"charge", scalars.charges, settings.charges_max},
       {"charge_item", scalars.items, settings.items_max},
+      {"reserved_charge", scalars.reserved_charges, 0},
+      {"releasing_charge", scalars.releasing_charges, 0},
       {"tombstone", scalars.tombstones, settings.tombstones_max},
       {"session", scalars.sessions, settings.sessions_max},
       {"node", scalars.nodes, settings.sessions_max},
@@ -257,6 +276,16 @@ void AddSessions(const State& state, int64_t time_us, FamilySet* set) {
   uint64_t not_ready = 0;
   for (Index i = 0; i < state.nodes.size(); ++i) not_ready += state.nodes[i].is_not_ready;
   set->AddGauge(kNodesNotReady, {}, static_cast<double>(not_ready));
+}
+
+void AddLifecycles(const State& state, int64_t time_us, FamilySet* set) {
+  constexpr double kMicrosecond = 1e-6;
+  set->AddCounter(kReservationsExpired, {},
+                  static_cast<double>(state.scalars.reservations_expired));
+  set->AddCounter(kReleasesCompleted, {}, static_cast<double>(state.scalars.releases_completed));
+  const absl::optional<int64_t> oldest_us = OldestReleaseRequest(state);
+  const int64_t age_us = oldest_us.has_value() ? std::max<int64_t>(time_us - *oldest_us, 0) : 0;
+  set->AddGauge(kReleaseAgeOldest, {}, static_cast<double>(age_us) * kMicrosecond);
 }
 
 // Regions and groups in order of registration, as many as fit. Returns how many do not.
@@ -319,6 +348,7 @@ std::vector<prometheus::MetricFamily> CollectObjects(const State& state, int64_t
   for (const Index pool : pools) AddPool(state, pool, time_us, &set);
   AddObjectCounts(state.scalars, &set);
   AddSessions(state, time_us, &set);
+  AddLifecycles(state, time_us, &set);
   set.AddGauge(kRegionsOmitted, {}, static_cast<double>(regions_omitted));
   set.AddGauge(kPoolsOmitted, {}, static_cast<double>(state.scalars.pools - pools.size()));
   return set.Take();

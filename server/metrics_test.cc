@@ -79,6 +79,40 @@ TEST_F(MetricsTest, NumbersAreThoseOfTheLedgerAndUnlimitedIsInfinity) {
   EXPECT_EQ(samples.at("dmemd_metrics_pools_omitted{}"), 0);
 }
 
+TEST_F(MetricsTest, ReservationsAndReleasesAreShown) {
+  Ledger& ledger = tree_.ledger();
+  const absl::Time time = absl::FromUnixMicros(tree_.state().scalars.time_us);
+  const std::vector<ChargeItemSpec> items = {{"/a", "cluster", ByteCount(20), absl::nullopt},
+                                             {"/a", "gpu0", ByteCount(5), absl::nullopt}};
+  ChargeCommand reserve;
+  reserve.time = reserve.created_at = time;
+  reserve.charge_id = "reserved";
+  reserve.is_fresh_id = true;
+  reserve.items = items;
+  reserve.ttl = absl::Minutes(1);
+  ASSERT_TRUE(ledger.Charge(reserve).ok());
+  ChargeCommand hold = reserve;
+  hold.charge_id = "held";
+  hold.items = absl::MakeConstSpan(items).subspan(1);
+  hold.ttl = absl::ZeroDuration();
+  ASSERT_TRUE(ledger.Charge(hold).ok());
+  const std::vector<absl::string_view> ids = {"held"};
+  ASSERT_TRUE(ledger.RequestRelease({time + absl::Seconds(5), ids, "me", "tests"}).ok());
+  const std::map<std::string, double> samples = Samples(CollectObjects(
+      ledger.state(), absl::ToUnixMicros(time + absl::Seconds(35)), MetricsDetail::kDefault));
+  EXPECT_EQ(samples.at("dmemd_region_reservations_bytes{region=gpu0}"), 5);
+  EXPECT_EQ(samples.at("dmemd_group_reservations_bytes{region=cluster}"), 25);
+  EXPECT_EQ(samples.at("dmemd_objects{kind=reserved_charge}"), 1);
+  EXPECT_EQ(samples.at("dmemd_objects{kind=releasing_charge}"), 1);
+  EXPECT_EQ(samples.at("dmemd_release_age_oldest_seconds{}"), 30);
+  EXPECT_EQ(samples.at("dmemd_releases_completed_total{}"), 0);
+  ASSERT_TRUE(ledger.Uncharge({time + absl::Seconds(40), ids}).ok());
+  const std::map<std::string, double> after = Samples(
+      CollectObjects(ledger.state(), ledger.state().scalars.time_us, MetricsDetail::kDefault));
+  EXPECT_EQ(after.at("dmemd_releases_completed_total{}"), 1);
+  EXPECT_EQ(after.at("dmemd_release_age_oldest_seconds{}"), 0);
+}
+
 TEST_F(MetricsTest, RootAndFirstLevelInGroupsComeFirstThenTheLargest) {
   const std::vector<std::string> pools = PoolsShown(
       CollectObjects(tree_.state(), tree_.state().scalars.time_us, MetricsDetail::kDefault));

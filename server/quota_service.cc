@@ -321,6 +321,12 @@ grpc::ServerUnaryReactor* QuotaService::ReportRegionState(
   return Command(Method::kReportRegionState, context, request, response);
 }
 
+grpc::ServerUnaryReactor* QuotaService::UnchargeItems(Context* context,
+                                                      const v1::UnchargeItemsRequest* request,
+                                                      v1::UnchargeItemsResponse* response) {
+  return Command(Method::kUnchargeItems, context, request, response);
+}
+
 grpc::ServerUnaryReactor* QuotaService::SetLimits(Context* context,
                                                   const v1::SetLimitsRequest* request,
                                                   v1::SetLimitsResponse* response) {

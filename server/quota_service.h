@@ -71,6 +71,8 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                  v1::RenewResponse* response) override;
   Reactor* RequestRelease(Context* context, const v1::RequestReleaseRequest* request,
                           v1::RequestReleaseResponse* response) override;
+  Reactor* UnchargeItems(Context* context, const v1::UnchargeItemsRequest* request,
+                         v1::UnchargeItemsResponse* response) override;
   Reactor* OpenSession(Context* context, const v1::OpenSessionRequest* request,
                        v1::OpenSessionResponse* response) override;
   Reactor* KeepAlive(Context* context, const v1::KeepAliveRequest* request,

@@ -58,6 +58,8 @@ absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
       return Apply(input, entry.renew(), ledger, nullptr);
     case Entry::kRequestRelease:
       return Apply(input, entry.request_release(), ledger, nullptr);
+    case Entry::kUnchargeItems:
+      return Apply(input, entry.uncharge_items(), ledger, nullptr);
     case Entry::kOpenSession:
       return Apply(input, entry.open_session(), ledger, nullptr);
     case Entry::kCloseSession:

@@ -51,6 +51,9 @@ inline int EntryField(const v1::WriteFileRequest&) {
 inline int EntryField(const v1::CommitRequest&) { return store::v1::Entry::kCommitFieldNumber; }
 inline int EntryField(const v1::CancelRequest&) { return store::v1::Entry::kCancelFieldNumber; }
 inline int EntryField(const v1::RenewRequest&) { return store::v1::Entry::kRenewFieldNumber; }
+inline int EntryField(const v1::UnchargeItemsRequest&) {
+  return store::v1::Entry::kUnchargeItemsFieldNumber;
+}
 inline int EntryField(const v1::RequestReleaseRequest&) {
   return store::v1::Entry::kRequestReleaseFieldNumber;
 }

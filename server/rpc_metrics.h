@@ -53,6 +53,7 @@ enum class Method {
   kCancel,
   kRenew,
   kRequestRelease,
+  kUnchargeItems,
   kCount,
 };
 

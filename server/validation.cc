@@ -21,6 +21,7 @@ constexpr size_t kLabelsMax = 16;
 constexpr size_t kLabelKeyBytesMax = 63;
 constexpr size_t kLabelValueBytesMax = 255;
 constexpr size_t kTextBytesMax = 4096;
+constexpr size_t kEvidenceBytesMax = 1024;
 
 absl::Status CheckOptionalCgroup(absl::string_view field, absl::string_view cgroup) {
   if (cgroup.empty()) return absl::OkStatus();
@@ -143,6 +144,7 @@ absl::Status Validate(const v1::UnchargeRequest& request) {
     DMEM_RETURN_IF_ERROR(
         CheckName(ValidateChargeId, Field("charge_ids", i, ""), request.charge_ids(i)));
   }
+  DMEM_RETURN_IF_ERROR(CheckLength(Field("evidence"), request.evidence(), kEvidenceBytesMax));
   return CheckDistinct("charge_ids", request.charge_ids_size(), [&request](size_t i) {
     return Key(request.charge_ids(static_cast<int>(i)), absl::string_view(), absl::string_view());
   });

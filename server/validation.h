@@ -48,6 +48,7 @@ absl::Status Validate(const v1::CommitRequest& request);
 absl::Status Validate(const v1::CancelRequest& request);
 absl::Status Validate(const v1::RenewRequest& request);
 absl::Status Validate(const v1::RequestReleaseRequest& request);
+absl::Status Validate(const v1::UnchargeItemsRequest& request);
 absl::Status Validate(const v1::CreateCgroupRequest& request);
 absl::Status Validate(const v1::DeleteCgroupRequest& request);
 absl::Status Validate(const v1::EvictValuableRequest& request);

@@ -22,6 +22,7 @@ struct ChargeFlags {
   std::string id, created_at;
   std::string owner_kind, owner_namespace, owner_name, owner_uid, owner_container;
   std::vector<std::string> labels;
+  std::string ttl;
   std::optional<int32_t> priority;
   bool preemptible = false, force = false, dry_run = false;
 };
@@ -77,6 +78,7 @@ v1::ChargeRequest ToRequest(const ChargeFlags& flags) {
   }
   if (flags.priority.has_value()) request.set_priority(*flags.priority);
   request.set_preemptible(flags.preemptible);
+  if (!flags.ttl.empty()) *request.mutable_ttl() = DurationOrThrow("--ttl", flags.ttl);
   return request;
 }
 
@@ -99,10 +101,13 @@ absl::Status Charge(Session& session, v1::ChargeRequest request) {
     }
     return response.status();
   }
-  const char* verbed = response->checked_only() ? " would be charged (dry run)\n"
-                       : response->replayed()   ? " charged already\n"
-                                                : " charged\n";
-  session.PrintResult(*response, absl::StrCat(TypeName("charge", request.charge_id()), verbed));
+  const char* verbed = request.has_ttl() ? "reserved" : "charged";
+  session.PrintResult(*response, absl::StrCat(TypeName("charge", request.charge_id()),
+                                              response->checked_only() ? " would be " : " ", verbed,
+                                              response->checked_only() ? " (dry run)"
+                                              : response->replayed()   ? " already"
+                                                                       : "",
+                                              "\n"));
   WarnOfObserved(session, *response);
   return absl::OkStatus();
 }
@@ -144,6 +149,7 @@ void AddCharge(CLI::App& app, Command& command) {
       "  dmemctl charge /team-a/train n1/gpu0 8Gi\n"
       "  dmemctl charge /team-a n1/gpu0 40Gi /team-a n1/gpu1 40Gi --id job-42\n"
       "  dmemctl charge /team-a n1/gpu0 8Gi --check-only\n"
+      "  dmemctl charge /team-a model/h100 320Gi --ttl 5m --id gang-7\n"
       "  dmemctl charge /team-a n1/gpu0 8Gi --owner-kind Pod --owner-name web-0 --label tier=gold");
   auto flags = std::make_shared<ChargeFlags>();
   verb->add_option("CGROUP-REGION-SIZE", flags->words, "CGROUP REGION SIZE, once or more often")
@@ -162,6 +168,8 @@ void AddCharge(CLI::App& app, Command& command) {
   verb->add_option("--owner-uid", flags->owner_uid, "Its uid");
   verb->add_option("--owner-container", flags->owner_container, "Its container");
   verb->add_option("--label", flags->labels, "KEY=VALUE; may be repeated")->allow_extra_args(false);
+  verb->add_option("--ttl", flags->ttl,
+                   "Only reserve, for that long, such as 90s or 5m; items may name groups");
   AddNumber(*verb, "--priority", flags->priority, "For planners (default its cgroup's)");
   verb->add_flag("--preemptible", flags->preemptible, "For planners");
   verb->callback([flags, &command] {

@@ -17,11 +17,12 @@ void AddRegionCommands(CLI::App& app, Command& command);   // register, unregist
 void AddSessionCommands(CLI::App& app, Command& command);  // get and describe, fence, not-ready
 void AddCgroupCommands(CLI::App& app, Command& command);   // create, delete, set limits
 void AddChargeCommands(CLI::App& app, Command& command);   // charge, uncharge, resize
-void AddEvictCommands(CLI::App& app, Command& command);    // evict-candidates, evict-valuable
-void AddHeadroomCommand(CLI::App& app, Command& command);  // headroom
-void AddTextCommands(CLI::App& app, Command& command);     // cat, write
-void AddTreeCommand(CLI::App& app, Command& command);      // tree
-void AddServerCommands(CLI::App& app, Command& command);   // check, version
+void AddReservationCommands(CLI::App& app, Command& command);  // commit, cancel, renew, release
+void AddEvictCommands(CLI::App& app, Command& command);        // evict-candidates, evict-valuable
+void AddHeadroomCommand(CLI::App& app, Command& command);      // headroom
+void AddTextCommands(CLI::App& app, Command& command);         // cat, write
+void AddTreeCommand(CLI::App& app, Command& command);          // tree
+void AddServerCommands(CLI::App& app, Command& command);       // check, version
 
 }  // namespace dmem::client
 

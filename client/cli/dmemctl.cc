@@ -160,6 +160,7 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
   AddSessionCommands(app, command);
   AddCgroupCommands(app, command);
   AddChargeCommands(app, command);
+  AddReservationCommands(app, command);
   AddEvictCommands(app, command);
   AddHeadroomCommand(app, command);
   AddTextCommands(app, command);

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "client/cli/byte_size.h"
 
 namespace dmem::client {
@@ -91,6 +92,19 @@ uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text) {
   return *bytes;
 }
 
+google::protobuf::Duration DurationOrThrow(const std::string& name, const std::string& text) {
+  absl::Duration duration;
+  if (!absl::ParseDuration(text, &duration) || duration == absl::InfiniteDuration() ||
+      duration < absl::ZeroDuration()) {
+    throw CLI::ValidationError(name,
+                               absl::StrCat("\"", text, "\" is not a duration such as 90s or 5m"));
+  }
+  google::protobuf::Duration out;
+  out.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  out.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+  return out;
+}
+
 void SetExamples(CLI::App& app, const std::string& examples) {
   app.footer(absl::StrCat(
       "Options of every command, such as -o json: dmemctl --help\n\nExamples:\n", examples));
@@ -119,10 +133,11 @@ std::vector<std::string> SplitTypeNames(std::vector<std::string> arguments) {
     absl::string_view verb;
     const Noun& noun;
     size_t names;
-  } kVerbsOfOne[] = {{"cordon", kRegion, 1}, {"uncordon", kRegion, 1},
-                     {"fence", kNode, 1},    {"not-ready", kNode, 1},
-                     {"ready", kNode, 1},    {"uncharge", kCharge, SIZE_MAX},
-                     {"resize", kCharge, 1}};
+  } kVerbsOfOne[] = {
+      {"cordon", kRegion, 1},  {"uncordon", kRegion, 1},      {"fence", kNode, 1},
+      {"not-ready", kNode, 1}, {"ready", kNode, 1},           {"uncharge", kCharge, SIZE_MAX},
+      {"resize", kCharge, 1},  {"commit", kCharge, 1},        {"cancel", kCharge, 1},
+      {"renew", kCharge, 1},   {"release", kCharge, SIZE_MAX}};
 
   size_t names_left = 0;
   const Noun* noun = nullptr;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "google/protobuf/duration.pb.h"
+
 namespace dmem::client {
 
 // The kinds of objects, with the names under which they are accepted.
@@ -45,6 +47,9 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int
 
 // An amount, where the grammar is more than an option. Throws CLI::ValidationError.
 uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text);
+
+// A duration such as 90s or 1h30m. Throws CLI::ValidationError.
+google::protobuf::Duration DurationOrThrow(const std::string& name, const std::string& text);
 
 // Help text under a command.
 void SetExamples(CLI::App& app, const std::string& examples);

@@ -47,7 +47,16 @@ std::string CgroupState(const v1::Cgroup& cgroup) {
 }
 
 std::string ChargeState(const v1::Charge& charge) {
-  return charge.state() == v1::CHARGE_STATE_PARTIAL ? "partial" : "held";
+  switch (charge.state()) {
+    case v1::CHARGE_STATE_PARTIAL:
+      return "partial";
+    case v1::CHARGE_STATE_RESERVED:
+      return "reserved";
+    case v1::CHARGE_STATE_RELEASING:
+      return "releasing";
+    default:
+      return "held";
+  }
 }
 
 // Saturates, like the amounts themselves.
@@ -140,16 +149,37 @@ Table PoolTable(const Repeated<v1::Pool>& pools) {
 }
 
 Table ChargeTable(const Repeated<v1::Charge>& charges, absl::Time now) {
-  Table table({"NAME", "STATE", "BYTES", "ITEMS", "CGROUP", "REGION", "OWNER", "AGE"});
+  const auto any = [&charges](bool (v1::Charge::*has)() const) {
+    return std::any_of(charges.begin(), charges.end(),
+                       [has](const v1::Charge& charge) { return (charge.*has)(); });
+  };
+  const bool expire = any(&v1::Charge::has_expires_at), release = any(&v1::Charge::has_release);
+  std::vector<std::string> headers = {"NAME",   "STATE",  "BYTES", "ITEMS",
+                                      "CGROUP", "REGION", "OWNER", "AGE"};
+  if (expire) headers.push_back("EXPIRES");
+  if (release) headers.insert(headers.end(), {"RELEASING", "ASKED-BY", "REASON"});
+  Table table(headers);
   for (const v1::Charge& charge : charges) {
-    table.AddRow(
-        {Cell(charge.charge_id()), ChargeState(charge), FormatByteSize(TotalBytes(charge)),
-         absl::StrCat(charge.items_size()),
-         FirstOf(
-             charge, [](const v1::ChargeItem& item) -> const auto& { return item.cgroup(); }),
-         FirstOf(
-             charge, [](const v1::ChargeItem& item) -> const auto& { return item.region(); }),
-         Cell(OwnerName(charge.owner())), Age(now - ToTime(charge.granted_at()))});
+    std::vector<std::string> row = {
+        Cell(charge.charge_id()),
+        ChargeState(charge),
+        FormatByteSize(TotalBytes(charge)),
+        absl::StrCat(charge.items_size()),
+        FirstOf(
+            charge, [](const v1::ChargeItem& item) -> const auto& { return item.cgroup(); }),
+        FirstOf(
+            charge, [](const v1::ChargeItem& item) -> const auto& { return item.region(); }),
+        Cell(OwnerName(charge.owner())),
+        Age(now - ToTime(charge.granted_at()))};
+    if (expire)
+      row.push_back(charge.has_expires_at() ? Age(ToTime(charge.expires_at()) - now) : "");
+    if (release) {
+      const v1::ReleaseRequest& asked = charge.release();
+      row.push_back(charge.has_release() ? Age(now - ToTime(asked.requested_at())) : "");
+      row.push_back(Cell(asked.requested_by()));
+      row.push_back(Cell(asked.reason()));
+    }
+    table.AddRow(row);
   }
   return table;
 }
@@ -265,10 +295,24 @@ std::string DescribeCharge(const v1::Charge& charge, absl::Time now) {
   if (charge.has_created_at()) fields.Add("Created", ShowTime(charge.created_at(), now));
   fields.Add("Granted", ShowTime(charge.granted_at(), now));
   fields.Add("Sequence", absl::StrCat(charge.granted_sequence()));
-  Table items({"  CGROUP", "REGION", "SIZE", "BYTES"});
+  if (charge.has_expires_at()) {
+    fields.Add("Expires", absl::StrCat("in ", Age(ToTime(charge.expires_at()) - now)));
+  }
+  if (charge.has_release()) {
+    const v1::ReleaseRequest& release = charge.release();
+    fields.Add("Release asked", ShowTime(release.requested_at(), now));
+    fields.Add("Asked by", Printable(release.requested_by()));
+    fields.Add("Reason", Printable(release.reason()));
+  }
+  std::vector<std::string> headers = {"  CGROUP", "REGION", "SIZE", "BYTES"};
+  const bool has_states = charge.state() == v1::CHARGE_STATE_RESERVED;
+  if (has_states) headers.push_back("STATE");
+  Table items(headers);
   for (const v1::ChargeItem& item : charge.items()) {
-    items.AddRow({absl::StrCat("  ", item.cgroup()), item.region(), FormatByteSize(item.bytes()),
-                  absl::StrCat(item.bytes())});
+    std::vector<std::string> row = {absl::StrCat("  ", item.cgroup()), item.region(),
+                                    FormatByteSize(item.bytes()), absl::StrCat(item.bytes())};
+    if (has_states) row.push_back(item.reserved() ? "reserved" : "held");
+    items.AddRow(row);
   }
   return absl::StrCat(fields.Render(), "Items:\n", items.Render());
 }

@@ -100,6 +100,26 @@ class FakeQuotaService::Impl final : public v1::QuotaService::Service {
                       v1::ResizeResponse* response) override {
     return Reply(*request, response);
   }
+  grpc::Status Commit(grpc::ServerContext*, const v1::CommitRequest* request,
+                      v1::CommitResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status Cancel(grpc::ServerContext*, const v1::CancelRequest* request,
+                      v1::CancelResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status Renew(grpc::ServerContext*, const v1::RenewRequest* request,
+                     v1::RenewResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status RequestRelease(grpc::ServerContext*, const v1::RequestReleaseRequest* request,
+                              v1::RequestReleaseResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status UnchargeItems(grpc::ServerContext*, const v1::UnchargeItemsRequest* request,
+                             v1::UnchargeItemsResponse* response) override {
+    return Reply(*request, response);
+  }
   grpc::Status SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override {
     return Reply(*request, response);

@@ -51,6 +51,16 @@ class MockConnection : public Connection {
               (const v1::ListSessionsRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::ListNodesResponse>, ListNodes,
               (const v1::ListNodesRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::CommitResponse>, Commit,
+              (const v1::CommitRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::CancelResponse>, Cancel,
+              (const v1::CancelRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::RenewResponse>, Renew, (const v1::RenewRequest&, absl::Duration),
+              (override));
+  MOCK_METHOD(absl::StatusOr<v1::RequestReleaseResponse>, RequestRelease,
+              (const v1::RequestReleaseRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::UnchargeItemsResponse>, UnchargeItems,
+              (const v1::UnchargeItemsRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::SetLimitsResponse>, SetLimits,
               (const v1::SetLimitsRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::CreateCgroupResponse>, CreateCgroup,

@@ -43,6 +43,8 @@ class TestTree {
   // Unregisters the region, which is GONE while it has charges.
   TestTree& Unregister(absl::string_view region);
 
+  // For commands that cannot be drawn.
+  Ledger& ledger() { return ledger_; }
   const State& state() const { return ledger_.state(); }
   // REQUIRES: it exists. (Names as State::FindCgroup and State::FindRegion take them.)
   Index CgroupOf(absl::string_view path) const;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,17 @@ bool PoolLimits::operator==(const PoolLimits& other) const {
 
 PoolLimits LimitsOf(const v1::Pool& pool) {
   return {pool.min_bytes(), pool.low_bytes(), pool.max_bytes(), pool.enforcement(), pool.etag()};
+}
+
+v1::Charge Lasting(v1::Charge charge) {
+  charge.clear_expires_at();
+  return charge;
+}
+
+v1::Charge Committed(v1::Charge charge) {
+  charge.set_state(v1::CHARGE_STATE_HELD);
+  for (v1::ChargeItem& item : *charge.mutable_items()) item.clear_reserved();
+  return charge;
 }
 
 void WorkerStats::Add(const WorkerStats& more) {
@@ -89,6 +101,7 @@ v1::ChargeRequest Worker::NewCharge(int items) {
   if (Below(4) == 0) (*request.mutable_labels())["attempt"] = absl::StrCat(Below(10));
   if (Below(4) == 0) request.set_priority(Below(100) - 50);
   if (Below(30) == 0) request.set_mode(v1::CHARGE_MODE_FORCE);
+  if (Below(5) == 0) request.mutable_ttl()->set_seconds(24 * 60 * 60);  // Longer than any test.
   std::set<PoolKey> chosen;
   while (static_cast<int>(chosen.size()) < items) {
     const std::string& region = Regions()[Below(static_cast<int>(Regions().size()))];
@@ -169,6 +182,19 @@ Worker::Call Worker::NewSetLimits() {
   return request;
 }
 
+// Of all that a charge has reserved.
+Worker::Call Worker::NewCommit() {
+  std::vector<std::string> reserved;
+  for (const auto& [id, held] : state_.held) {
+    if (held.exact && held.charge.state() == v1::CHARGE_STATE_RESERVED) reserved.push_back(id);
+  }
+  if (reserved.empty()) return NewUncharge();
+  v1::CommitRequest request;
+  request.set_charge_id(reserved[Below(static_cast<int>(reserved.size()))]);
+  request.set_commit_id("all");
+  return request;
+}
+
 Worker::Call Worker::NextCall() {
   const int dice = Below(100);
   if (state_.held.size() > options_.held_max) return NewUncharge();
@@ -182,7 +208,8 @@ Worker::Call Worker::NextCall() {
   }
   if (dice < 53) return NewSetLimits();
   if (state_.held.empty()) return NewCharge(1);
-  if (dice < 75) return NewResize();
+  if (dice < 70) return NewResize();
+  if (dice < 75) return NewCommit();
   if (dice < 78) return state_.held.at(RandomHeld()).request;  // Sent again.
   return NewUncharge();
 }
@@ -206,6 +233,8 @@ bool Worker::Send(client::Connection& server) {
     finished = Finish(*resize, server.Resize(*resize, kAnswerTimeout), Sent::kFirst);
   } else if (const auto* limits = std::get_if<v1::SetLimitsRequest>(&pending_)) {
     finished = Finish(*limits, server.SetLimits(*limits, kAnswerTimeout), Sent::kFirst);
+  } else if (const auto* commit = std::get_if<v1::CommitRequest>(&pending_)) {
+    finished = Finish(*commit, server.Commit(*commit, kAnswerTimeout), Sent::kFirst);
   }
   if (finished) pending_ = std::monostate();
   return finished;
@@ -222,12 +251,12 @@ void Worker::Granted(const v1::ChargeRequest& request, const v1::ChargeResponse&
   }
   const auto known = state_.held.find(id);
   if (known != state_.held.end() && known->second.exact &&
-      !MessageDifferencer::Equals(known->second.charge, answer.charge())) {
+      !MessageDifferencer::Equals(known->second.charge, Lasting(answer.charge()))) {
     violations_.Lost(absl::StrCat("charge ", id, ", sent again, is ",
                                   answer.charge().ShortDebugString(), " and was ",
                                   known->second.charge.ShortDebugString()));
   }
-  state_.held[id] = {request, answer.charge(), true};
+  state_.held[id] = {request, Lasting(answer.charge()), true};
 }
 
 bool Worker::Finish(const v1::ChargeRequest& request,
@@ -279,6 +308,7 @@ bool Worker::Finish(const v1::BatchChargeRequest& request,
       held.request = charge;
       held.charge.set_charge_id(id);
       *held.charge.mutable_items() = charge.items();
+      if (charge.has_ttl()) held.charge.set_state(v1::CHARGE_STATE_RESERVED);
       held.exact = false;
       state_.held[id] = std::move(held);
     } else if (was_applied) {
@@ -339,7 +369,7 @@ bool Worker::Finish(const v1::ResizeRequest&, const absl::StatusOr<v1::ResizeRes
     Saw(answer->sequence());
     for (const v1::Charge& charge : answer->charges()) {
       HeldCharge& held = state_.held.at(charge.charge_id());
-      held.charge = charge;
+      held.charge = Lasting(charge);
       held.exact = true;
     }
   } else if (sent == Sent::kAgainApplied) {
@@ -349,6 +379,25 @@ bool Worker::Finish(const v1::ResizeRequest&, const absl::StatusOr<v1::ResizeRes
   } else {
     violations_.Other(absl::StrCat("Resize: ", answer.status().ToString()));
   }
+  return true;
+}
+
+bool Worker::Finish(const v1::CommitRequest& request,
+                    const absl::StatusOr<v1::CommitResponse>& answer, Sent sent) {
+  if (!IsAnswer(answer.status())) return false;
+  if (!answer.ok()) {
+    violations_.Other(absl::StrCat("Commit: ", answer.status().ToString()));
+    return true;
+  }
+  ++stats_.acknowledged;
+  Saw(answer->sequence());
+  if (answer->replayed() != (sent == Sent::kAgainApplied)) {
+    violations_.Doubled(
+        absl::StrCat("commit of ", request.charge_id(), ", replayed is ", answer->replayed()));
+  }
+  HeldCharge& held = state_.held.at(request.charge_id());
+  held.charge = Lasting(answer->charge());
+  held.exact = true;
   return true;
 }
 

@@ -28,7 +28,7 @@ inline constexpr absl::Duration kAnswerTimeout = absl::Seconds(60);
 
 struct HeldCharge {
   v1::ChargeRequest request;  // As first sent.
-  v1::Charge charge;          // As last acknowledged.
+  v1::Charge charge;          // As last acknowledged, without what an outage moves.
   // Answered in full. A batch's answer does not show the charge: it is then what was asked for.
   bool exact = true;
 };
@@ -42,6 +42,10 @@ struct PoolLimits {
   bool operator==(const PoolLimits& other) const;
 };
 PoolLimits LimitsOf(const v1::Pool& pool);
+// The charge without the end of its ttl, which an outage of the server moves.
+v1::Charge Lasting(v1::Charge charge);
+// The charge after what it had reserved was committed.
+v1::Charge Committed(v1::Charge charge);
 
 // What one client knows to be so, because it was acknowledged.
 struct AcknowledgedState {
@@ -95,8 +99,9 @@ class Worker {
   bool IsOwn(absl::string_view charge_id) const;
 
  private:
-  using Call = std::variant<std::monostate, v1::ChargeRequest, v1::BatchChargeRequest,
-                            v1::UnchargeRequest, v1::ResizeRequest, v1::SetLimitsRequest>;
+  using Call =
+      std::variant<std::monostate, v1::ChargeRequest, v1::BatchChargeRequest, v1::UnchargeRequest,
+                   v1::ResizeRequest, v1::SetLimitsRequest, v1::CommitRequest>;
 
   Call NextCall();
   v1::ChargeRequest NewCharge(int items);
@@ -104,6 +109,7 @@ class Worker {
   Call NewUncharge();
   Call NewResize();
   Call NewSetLimits();
+  Call NewCommit();
   bool Send(client::Connection& server);
 
   // What the sender of a call knows of it.
@@ -121,6 +127,8 @@ class Worker {
               Sent sent);
   bool Finish(const v1::SetLimitsRequest& request,
               const absl::StatusOr<v1::SetLimitsResponse>& answer, Sent sent);
+  bool Finish(const v1::CommitRequest& request, const absl::StatusOr<v1::CommitResponse>& answer,
+              Sent sent);
   void Granted(const v1::ChargeRequest& request, const v1::ChargeResponse& answer, Sent sent);
   void Spend(const std::string& charge_id);
 

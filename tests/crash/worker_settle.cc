@@ -23,7 +23,7 @@ constexpr int kReplays = 4;
 // Whether `charge` is what `request` asked for.
 bool IsCharge(const v1::Charge& charge, const v1::ChargeRequest& request) {
   if (charge.charge_id() != request.charge_id() || charge.items_size() != request.items_size() ||
-      charge.state() != v1::CHARGE_STATE_HELD ||
+      charge.state() != (request.has_ttl() ? v1::CHARGE_STATE_RESERVED : v1::CHARGE_STATE_HELD) ||
       charge.priority_is_explicit() != request.has_priority() ||
       (request.has_priority() && charge.priority() != request.priority()) ||
       !MessageDifferencer::Equals(charge.created_at(), request.created_at()) ||
@@ -87,6 +87,7 @@ void Worker::Reconcile(const Observation& observed, Violations* violations) {
 void Worker::ReconcileHeld(const Observation& observed, Violations* violations) {
   const auto* uncharge = std::get_if<v1::UnchargeRequest>(&pending_);
   const auto* resize = std::get_if<v1::ResizeRequest>(&pending_);
+  const auto* commit = std::get_if<v1::CommitRequest>(&pending_);
   // Of the charges that the call under way names.
   int as_before = 0;
   int as_after = 0;
@@ -103,7 +104,7 @@ void Worker::ReconcileHeld(const Observation& observed, Violations* violations) 
       violations->Lost(absl::StrCat("charge ", id, ": ", held.charge.ShortDebugString()));
       continue;
     }
-    const v1::Charge& charge = it->second;
+    const v1::Charge charge = Lasting(it->second);
     if (!held.exact) {
       // What it is besides what was asked for is known from now on.
       v1::ChargeRequest asked = held.request;
@@ -124,6 +125,11 @@ void Worker::ReconcileHeld(const Observation& observed, Violations* violations) 
         continue;
       }
       ++as_before;
+    }
+    if (commit != nullptr && commit->charge_id() == id &&
+        MessageDifferencer::Equals(charge, Committed(held.charge))) {
+      ++as_after;
+      continue;
     }
     if (!MessageDifferencer::Equals(charge, held.charge)) {
       violations->Lost(absl::StrCat("charge ", id, " is ", charge.ShortDebugString(), " and was ",
@@ -258,6 +264,8 @@ void Worker::Settle(client::Connection& server) {
     finished = Finish(*resize, server.Resize(*resize, kAnswerTimeout), sent);
   } else if (const auto* limits = std::get_if<v1::SetLimitsRequest>(&pending_)) {
     finished = Finish(*limits, server.SetLimits(*limits, kAnswerTimeout), sent);
+  } else if (const auto* commit = std::get_if<v1::CommitRequest>(&pending_)) {
+    finished = Finish(*commit, server.Commit(*commit, kAnswerTimeout), sent);
   }
   if (!finished) violations_.Other("no answer from a server that is up");
   pending_ = std::monostate();
