@@ -221,6 +221,31 @@ absl::StatusOr<v1::ListCgroupsResponse> Client::ListAllCgroups(v1::ListCgroupsRe
   return CallAllPages(&Client::ListCgroups, std::move(request));
 }
 
+absl::StatusOr<v1::ListEventsResponse> Client::ListEvents(const v1::ListEventsRequest& request) {
+  return Call(&Connection::ListEvents, request);
+}
+
+absl::Status Client::Watch(v1::WatchRequest request,
+                           const std::function<bool(const v1::WatchResponse&)>& visit) {
+  for (;;) {
+    bool was_cut_off = false;
+    const absl::Status status =
+        RetryLoop(policy_, environment_, Idempotency::kIdempotent, [&](absl::Duration) {
+          bool has_advanced = false;
+          const absl::Status end =
+              connection_->Watch(request, [&](const v1::WatchResponse& response) {
+                has_advanced = true;
+                *request.mutable_from() = response.progress();
+                request.set_after(true);
+                return visit(response);
+              });
+          was_cut_off = has_advanced && absl::IsUnavailable(end);
+          return was_cut_off ? absl::OkStatus() : end;
+        });
+    if (!was_cut_off) return status;
+  }
+}
+
 absl::StatusOr<v1::ListChargesResponse> Client::ListAllCharges(v1::ListChargesRequest request) {
   return CallAllPages(&Client::ListCharges, std::move(request));
 }

@@ -4,6 +4,7 @@
 #ifndef DMEMD_CLIENT_CLIENT_H_
 #define DMEMD_CLIENT_CLIENT_H_
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -67,6 +68,13 @@ class Client {
   absl::StatusOr<v1::WriteFileResponse> WriteFile(const v1::WriteFileRequest& request);
   absl::StatusOr<v1::CheckResponse> Check(const v1::CheckRequest& request);
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request);
+  absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request);
+
+  // Shows `visit` what comes, until it returns false (OK). A stream that is cut off is resumed
+  // where it was, as often as it takes; an UNAVAILABLE that attempts in a row do not get past is
+  // returned.
+  absl::Status Watch(v1::WatchRequest request,
+                     const std::function<bool(const v1::WatchResponse&)>& visit);
 
   // All pages of a list in one answer, from the request's page_token on. Each page has the deadline
   // of a call. `sequence` is the last page's: what changes meanwhile may be in it or not.

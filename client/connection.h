@@ -4,6 +4,9 @@
 #ifndef DMEMD_CLIENT_CONNECTION_H_
 #define DMEMD_CLIENT_CONNECTION_H_
 
+#include <functional>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "dmem/v1/quota_service.pb.h"
@@ -98,6 +101,11 @@ class Connection {
                                                   absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(
       const v1::GetServerInfoRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request,
+                                                            absl::Duration timeout) = 0;
+  // Shows `visit` each message, without a deadline, until it returns false (OK) or the stream ends.
+  virtual absl::Status Watch(const v1::WatchRequest& request,
+                             const std::function<bool(const v1::WatchResponse&)>& visit) = 0;
 };
 
 }  // namespace dmem::client

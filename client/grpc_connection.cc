@@ -192,6 +192,28 @@ class GrpcConnection final : public Connection {
                                                           absl::Duration timeout) override {
     return Call(&Stub::GetServerInfo, request, timeout);
   }
+  absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request,
+                                                    absl::Duration timeout) override {
+    return Call(&Stub::ListEvents, request, timeout);
+  }
+  absl::Status Watch(const v1::WatchRequest& request,
+                     const std::function<bool(const v1::WatchResponse&)>& visit) override {
+    grpc::ClientContext context;
+    size_t at = current_.load(std::memory_order_relaxed);
+    const auto reader = stubs_[at]->Watch(&context, request);
+    v1::WatchResponse response;
+    while (reader->Read(&response)) {
+      if (visit(response)) continue;
+      context.TryCancel();
+      reader->Finish().ok();
+      return absl::OkStatus();
+    }
+    const grpc::Status status = reader->Finish();
+    if (status.ok()) return absl::OkStatus();
+    if (status.error_code() == grpc::StatusCode::UNAVAILABLE)
+      current_.compare_exchange_strong(at, (at + 1) % stubs_.size(), std::memory_order_relaxed);
+    return FromGrpcStatus(status);
+  }
 
  private:
   using Stub = v1::QuotaService::Stub;

@@ -72,6 +72,7 @@ Idempotency IdempotencyOf(const v1::ListPoolsRequest&) { return Idempotency::kId
 Idempotency IdempotencyOf(const v1::ListRegionsRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ListCgroupsRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ListChargesRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ListEventsRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ReadFileRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::CheckRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::GetServerInfoRequest&) { return Idempotency::kIdempotent; }

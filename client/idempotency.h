@@ -50,6 +50,7 @@ Idempotency IdempotencyOf(const v1::ListPoolsRequest& request);
 Idempotency IdempotencyOf(const v1::ListRegionsRequest& request);
 Idempotency IdempotencyOf(const v1::ListCgroupsRequest& request);
 Idempotency IdempotencyOf(const v1::ListChargesRequest& request);
+Idempotency IdempotencyOf(const v1::ListEventsRequest& request);
 Idempotency IdempotencyOf(const v1::ReadFileRequest& request);
 Idempotency IdempotencyOf(const v1::WriteFileRequest& request);
 Idempotency IdempotencyOf(const v1::CheckRequest& request);

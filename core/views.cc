@@ -26,16 +26,6 @@ std::string DecimalOf(unsigned __int128 value) {
   return digits;
 }
 
-// Byte-microseconds as byte-seconds, without trailing zeros behind the point.
-std::string FormatByteSeconds(unsigned __int128 byte_micros) {
-  std::string text = DecimalOf(byte_micros / kMicrosPerSecond);
-  const uint64_t rest = static_cast<uint64_t>(byte_micros % kMicrosPerSecond);
-  if (rest == 0) return text;
-  std::string micros = DecimalOf(kMicrosPerSecond + rest).substr(1);
-  micros.erase(micros.find_last_not_of('0') + 1);
-  return absl::StrCat(text, ".", micros);
-}
-
 ByteCount Saturated(unsigned __int128 bytes) {
   return bytes > kUnlimited.value() ? kUnlimited : ByteCount(static_cast<uint64_t>(bytes));
 }
@@ -76,6 +66,15 @@ std::vector<Index> ListRecords(const Table& table, Index* cursor, size_t limit,
 }
 
 }  // namespace
+
+std::string FormatByteSeconds(unsigned __int128 byte_micros) {
+  std::string text = DecimalOf(byte_micros / kMicrosPerSecond);
+  const uint64_t rest = static_cast<uint64_t>(byte_micros % kMicrosPerSecond);
+  if (rest == 0) return text;
+  std::string micros = DecimalOf(kMicrosPerSecond + rest).substr(1);
+  micros.erase(micros.find_last_not_of('0') + 1);
+  return absl::StrCat(text, ".", micros);
+}
 
 RegionView ViewRegion(const State& state, Index i) {
   const RegionRecord& region = state.regions[i];

@@ -141,6 +141,9 @@ std::vector<Index> ListCharges(const State& state, const ChargeFilter& filter, I
 // there the id of the last one returned, or 0 after the end.
 std::vector<Index> ListRegions(const State& state, uint64_t* after_id, size_t limit);
 
+// Byte-microseconds as byte-seconds: a decimal number with up to 6 digits after the point.
+std::string FormatByteSeconds(unsigned __int128 byte_micros);
+
 }  // namespace dmem
 
 #endif  // CORE_VIEWS_H_

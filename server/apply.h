@@ -17,10 +17,14 @@
 
 namespace dmem::server {
 
+// The actor of what the server does by itself.
+inline constexpr char kServerActor[] = "dmemd";
+
 // What the server adds to a request; recorded with it.
 struct CommandInput {
   int64_t time_us = 0;
   std::string generated_charge_id;  // Of a charge without an id.
+  std::string actor;                // Of events; decides nothing.
 };
 
 // Each applies the request and, if `response` is not null, renders the answer as of this command.

@@ -33,8 +33,12 @@ absl::Status Shortened(const absl::Status& error) {
 }  // namespace
 
 BatchChargeTask::BatchChargeTask(const Call& call, const v1::BatchChargeRequest* request,
-                                 v1::BatchChargeResponse* response)
-    : call_(call), request_(request), response_(response), queued_bytes_(request->ByteSizeLong()) {
+                                 v1::BatchChargeResponse* response, std::string actor)
+    : call_(call),
+      request_(request),
+      response_(response),
+      actor_(std::move(actor)),
+      queued_bytes_(request->ByteSizeLong()) {
   response->mutable_results()->Reserve(request->charges_size());
 }
 
@@ -78,12 +82,13 @@ void BatchChargeTask::ApplyNext(Turn* turn) {
   }
   CommandInput input;
   input.time_us = turn->NextCommandTime();
+  input.actor = actor_;
   if (charge.charge_id().empty()) input.generated_charge_id = turn->NewChargeId();
   const uint64_t before = turn->state().scalars.sequence;
   const absl::Status outcome = Apply(input, charge, turn->ledger(), result);
   const uint64_t after = turn->state().scalars.sequence;
   if (after != before) {
-    AppendEntry(after, input, outcome, EntryField(charge), charge, turn->record());
+    AppendEntry(input, outcome, charge, *turn->ledger(), turn->record());
   }
   if (!outcome.ok()) Render(outcome, result);
   ShortenWouldRefuse(result);

@@ -5,6 +5,7 @@
 #define SERVER_BATCH_CHARGE_H_
 
 #include <cstddef>
+#include <string>
 
 #include "dmem/v1/quota_service.pb.h"
 #include "server/call.h"
@@ -19,7 +20,7 @@ class BatchChargeTask final : public WriterTask {
 
   // REQUIRES: Validate(*request) is OK. Its charges are validated in their turn.
   BatchChargeTask(const Call& call, const v1::BatchChargeRequest* request,
-                  v1::BatchChargeResponse* response);
+                  v1::BatchChargeResponse* response, std::string actor);
 
   size_t record_bytes() const override;
   size_t queued_bytes() const override { return queued_bytes_; }
@@ -34,6 +35,7 @@ class BatchChargeTask final : public WriterTask {
   const Call call_;
   const v1::BatchChargeRequest* const request_;
   v1::BatchChargeResponse* const response_;
+  const std::string actor_;
   const size_t queued_bytes_;
   int next_ = 0;
   size_t explained_bytes_ = 0;  // Rendered so far.

@@ -29,8 +29,7 @@ class GroupTask final : public WriterTask {
     input.time_us = turn->NextCommandTime();
     const absl::Status outcome =
         Apply(input, request_, turn->ledger(), static_cast<v1::RegisterGroupResponse*>(nullptr));
-    AppendEntry(turn->state().scalars.sequence, input, outcome, EntryField(request_), request_,
-                turn->record());
+    AppendEntry(input, outcome, request_, *turn->ledger(), turn->record());
     return true;
   }
   void Complete(const absl::Status& commit) override { done_->set_value(commit); }

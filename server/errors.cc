@@ -81,6 +81,26 @@ absl::Status NotBelow(absl::string_view cgroup, absl::string_view relative_to) {
       absl::StrCat("relative_to is \"", relative_to, "\"; \"", cgroup, "\" is not below it"));
 }
 
+absl::Status EventsTooOld(uint64_t sequence, uint64_t oldest) {
+  return MakeError(
+      absl::StatusCode::kOutOfRange,
+      absl::StrCat("events from sequence ", sequence,
+                   " on are wanted, but only those from sequence ", oldest,
+                   " on are kept; look at the state anew, and watch from there"),
+      {"EVENTS_TOO_OLD",
+       {{"sequence", absl::StrCat(sequence)}, {"oldest_sequence", absl::StrCat(oldest)}}});
+}
+
+absl::Status EventsAhead(uint64_t sequence, uint64_t committed) {
+  return MakeError(
+      absl::StatusCode::kOutOfRange,
+      absl::StrCat("events from sequence ", sequence,
+                   " on are wanted, but the last one is of sequence ", committed,
+                   ": is this another ledger than the one that was watched?"),
+      {"EVENTS_AHEAD",
+       {{"sequence", absl::StrCat(sequence)}, {"last_sequence", absl::StrCat(committed)}}});
+}
+
 absl::Status StoreFailed() {
   return MakeError(absl::StatusCode::kUnavailable,
                    "a commit to the store failed; nothing is served until a restart, and what was "

@@ -7,6 +7,7 @@
 #define SERVER_ERRORS_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -31,6 +32,11 @@ absl::Status ReadOnlyFile(absl::string_view file);
 absl::Status FileNotFound(absl::string_view file);
 // INVALID_ARGUMENT NOT_BELOW.
 absl::Status NotBelow(absl::string_view cgroup, absl::string_view relative_to);
+
+// OUT_OF_RANGE EVENTS_TOO_OLD: `oldest` is the first sequence that is kept.
+absl::Status EventsTooOld(uint64_t sequence, uint64_t oldest);
+// OUT_OF_RANGE EVENTS_AHEAD.
+absl::Status EventsAhead(uint64_t sequence, uint64_t committed);
 
 // UNAVAILABLE: the same call may be sent again.
 absl::Status StoreFailed();

@@ -3,7 +3,9 @@
 
 #include "server/quota_service.h"
 
+#include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -12,6 +14,7 @@
 #include "server/batch_charge.h"
 #include "server/call.h"
 #include "server/errors.h"
+#include "server/list_events.h"
 #include "server/read.h"
 #include "server/record.h"
 #include "server/validation.h"
@@ -19,6 +22,10 @@
 namespace dmem::server {
 
 namespace {
+
+bool IsPrintable(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
 
 bool NeedsChargeId(const v1::ChargeRequest& request) { return request.charge_id().empty(); }
 template <typename Request>
@@ -42,29 +49,46 @@ void NoteAudit(const v1::CheckResponse& response, RpcMetrics* metrics) {
 template <typename Response>
 void NoteAudit(const Response&, RpcMetrics*) {}
 
+// Who calls: what the call says, or else from where it came.
+std::string ActorOf(const grpc::CallbackServerContext& context) {
+  constexpr size_t kActorBytesMax = 253;
+  const auto& metadata = context.client_metadata();
+  const auto said = metadata.find("dmem-actor");
+  if (said != metadata.end() && !said->second.empty()) {
+    const std::string actor(said->second.data(), said->second.size());
+    return IsPrintable(actor) ? actor.substr(0, kActorBytesMax) : "(unprintable)";
+  }
+  return context.peer().substr(0, kActorBytesMax);
+}
+
 // A command in the writer's queue.
 template <typename Request, typename Response>
 class CommandTask final : public WriterTask {
  public:
-  CommandTask(const Call& call, const Request* request, Response* response, SessionKeeper* keeper)
+  CommandTask(const Call& call, const Request* request, Response* response, SessionKeeper* keeper,
+              std::string actor)
       : call_(call),
         keeper_(keeper),
         request_(request),
         response_(response),
+        actor_(std::move(actor)),
         bytes_(request->ByteSizeLong()) {}
 
-  size_t record_bytes() const override { return bytes_ + kEntryOverheadBytes; }
+  size_t record_bytes() const override {
+    return bytes_ + kEntryOverheadBytes + EffectsBytes(*request_);
+  }
   size_t queued_bytes() const override { return bytes_; }
 
   bool Run(Turn* turn) override {
     CommandInput input;
     input.time_us = turn->NextCommandTime();
+    input.actor = actor_;
     if (NeedsChargeId(*request_)) input.generated_charge_id = turn->NewChargeId();
     const uint64_t before = turn->state().scalars.sequence;
     outcome_ = Apply(input, *request_, turn->ledger(), response_);
     const uint64_t after = turn->state().scalars.sequence;
     if (after != before) {
-      AppendEntry(after, input, outcome_, EntryField(*request_), *request_, turn->record());
+      AppendEntry(input, outcome_, *request_, *turn->ledger(), turn->record());
     }
     // Whoever calls is alive.
     const uint64_t session = SessionOf(*request_, 0);
@@ -82,6 +106,7 @@ class CommandTask final : public WriterTask {
   SessionKeeper* const keeper_;
   const Request* const request_;
   Response* const response_;
+  const std::string actor_;
   const size_t bytes_;
   absl::Status outcome_;
 };
@@ -150,7 +175,8 @@ grpc::ServerUnaryReactor* QuotaService::Submit(Method method, Context* context,
   const Call call(method, context->DefaultReactor(), metrics_);
   absl::Status refused = Admit(*request);
   if (refused.ok()) {
-    std::unique_ptr<WriterTask> task = std::make_unique<Task>(call, request, response, more...);
+    std::unique_ptr<WriterTask> task =
+        std::make_unique<Task>(call, request, response, std::move(more)...);
     refused = writer_->Enqueue(task);
   }
   if (!refused.ok()) call.Finish(refused);
@@ -160,13 +186,25 @@ grpc::ServerUnaryReactor* QuotaService::Submit(Method method, Context* context,
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::Command(Method method, Context* context,
                                                 const Request* request, Response* response) {
-  return Submit<CommandTask<Request, Response>>(method, context, request, response, keeper_);
+  return Submit<CommandTask<Request, Response>>(method, context, request, response, keeper_,
+                                                ActorOf(*context));
 }
 
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::ShortRead(Method method, Context* context,
                                                   const Request* request, Response* response) {
   return Submit<ShortReadTask<Request, Response>>(method, context, request, response);
+}
+
+template <typename Request, typename Response>
+absl::Status QuotaService::ReadLong(const ReadView& view, const Request& request,
+                                    Response* response) {
+  return Read(view.state(), view.time_us, request, response);
+}
+
+absl::Status QuotaService::ReadLong(const ReadView& view, const v1::ListEventsRequest& request,
+                                    v1::ListEventsResponse* response) {
+  return server::ListEvents(*events_, view.state(), request, response);
 }
 
 template <typename Request, typename Response>
@@ -188,7 +226,7 @@ grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context
       return;
     }
     readers_->Submit([this, call, request, response, view = *std::move(view)]() mutable {
-      absl::Status outcome = Read(view.state(), view.time_us, *request, response);
+      absl::Status outcome = ReadLong(view, *request, response);
       view = ReadView();  // Given back before the answer, so that it never waits for a slow caller.
       if (writer_->failed()) outcome = StoreFailed();
       if (outcome.ok()) {
@@ -239,7 +277,8 @@ grpc::ServerUnaryReactor* QuotaService::Charge(Context* context, const v1::Charg
 grpc::ServerUnaryReactor* QuotaService::BatchCharge(Context* context,
                                                     const v1::BatchChargeRequest* request,
                                                     v1::BatchChargeResponse* response) {
-  return Submit<BatchChargeTask>(Method::kBatchCharge, context, request, response);
+  return Submit<BatchChargeTask>(Method::kBatchCharge, context, request, response,
+                                 ActorOf(*context));
 }
 
 grpc::ServerUnaryReactor* QuotaService::Uncharge(Context* context,
@@ -427,6 +466,20 @@ grpc::ServerUnaryReactor* QuotaService::ReadFile(Context* context,
 grpc::ServerUnaryReactor* QuotaService::Check(Context* context, const v1::CheckRequest* request,
                                               v1::CheckResponse* response) {
   return LongRead(Method::kCheck, context, request, response);
+}
+
+grpc::ServerWriteReactor<v1::WatchResponse>* QuotaService::Watch(Context* /*context*/,
+                                                                 const v1::WatchRequest* request) {
+  const int64_t started_ns = MonotonicNanoseconds();
+  const absl::Status refused = Admit(*request);
+  metrics_->Observe(Method::kWatch, refused.code(), (MonotonicNanoseconds() - started_ns) / 1000);
+  return refused.ok() ? watchers_->Watch(*request) : WatchHub::Refuse(refused);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ListEvents(Context* context,
+                                                   const v1::ListEventsRequest* request,
+                                                   v1::ListEventsResponse* response) {
+  return LongRead(Method::kListEvents, context, request, response);
 }
 
 }  // namespace dmem::server

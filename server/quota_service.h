@@ -11,10 +11,12 @@
 
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "server/arena_messages.h"
+#include "server/event_log.h"
 #include "server/keep_alive.h"
 #include "server/reader_pool.h"
 #include "server/rpc_metrics.h"
 #include "server/session_keeper.h"
+#include "server/watch.h"
 #include "server/writer.h"
 
 namespace dmem::server {
@@ -26,11 +28,13 @@ namespace dmem::server {
 class QuotaService final : public v1::QuotaService::CallbackService {
  public:
   // All must outlive the service. `version` and `store` are shown by GetServerInfo.
-  QuotaService(Writer* writer, ReaderPool* readers, SessionKeeper* keeper, RpcMetrics* metrics,
-               std::string version, std::string store)
+  QuotaService(Writer* writer, ReaderPool* readers, SessionKeeper* keeper, EventLog* events,
+               WatchHub* watchers, RpcMetrics* metrics, std::string version, std::string store)
       : writer_(writer),
         readers_(readers),
         keeper_(keeper),
+        events_(events),
+        watchers_(watchers),
         metrics_(metrics),
         version_(std::move(version)),
         store_(std::move(store)),
@@ -120,6 +124,10 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                  v1::CheckResponse* response) override;
   Reactor* GetServerInfo(Context* context, const v1::GetServerInfoRequest* request,
                          v1::GetServerInfoResponse* response) override;
+  grpc::ServerWriteReactor<v1::WatchResponse>* Watch(Context* context,
+                                                     const v1::WatchRequest* request) override;
+  Reactor* ListEvents(Context* context, const v1::ListEventsRequest* request,
+                      v1::ListEventsResponse* response) override;
 
  private:
   // OK, or why the call is not taken.
@@ -134,11 +142,17 @@ class QuotaService final : public v1::QuotaService::CallbackService {
   template <typename Request, typename Response>
   Reactor* ShortRead(Method method, Context* context, const Request* request, Response* response);
   template <typename Request, typename Response>
+  absl::Status ReadLong(const ReadView& view, const Request& request, Response* response);
+  absl::Status ReadLong(const ReadView& view, const v1::ListEventsRequest& request,
+                        v1::ListEventsResponse* response);
+  template <typename Request, typename Response>
   Reactor* LongRead(Method method, Context* context, const Request* request, Response* response);
 
   Writer* const writer_;
   ReaderPool* const readers_;
   SessionKeeper* const keeper_;
+  EventLog* const events_;
+  WatchHub* const watchers_;
   RpcMetrics* const metrics_;
   const std::string version_;
   const std::string store_;

@@ -3,10 +3,14 @@
 
 #include "server/record.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "core/errors.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
+#include "server/effects.h"
+#include "server/store/store.h"
 
 namespace dmem::server {
 
@@ -15,6 +19,10 @@ namespace {
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedOutputStream;
 using store::v1::Entry;
+
+// Of the tags and lengths around a request and its effects.
+constexpr size_t kLengthsBytes = 32;
+constexpr size_t kEffectsMinBytes = 64;
 
 size_t LengthDelimitedSize(int field, size_t size) {
   return WireFormatLite::TagSize(field, WireFormatLite::TYPE_BYTES) +
@@ -93,19 +101,30 @@ absl::Status Diverged(uint64_t sequence, absl::string_view how) {
 
 }  // namespace
 
-void AppendEntry(uint64_t sequence, const CommandInput& input, const absl::Status& outcome,
-                 int field, const google::protobuf::MessageLite& request, std::string* record) {
-  Entry head;  // All but the request.
-  head.set_sequence(sequence);
+void AppendEntry(const CommandInput& input, const absl::Status& outcome, int field,
+                 const google::protobuf::MessageLite& request, const Ledger& ledger,
+                 std::string* record) {
+  Entry head;  // All but the request and the effects.
+  head.set_sequence(ledger.state().scalars.sequence);
   head.set_time_us(input.time_us);
   if (!input.generated_charge_id.empty()) head.set_generated_charge_id(input.generated_charge_id);
+  if (!input.actor.empty()) head.set_actor(input.actor);
   if (!outcome.ok()) {
     head.set_code(static_cast<uint32_t>(outcome.code()));
     head.set_reason(FactsOf(outcome).reason);
   }
   const size_t head_bytes = head.ByteSizeLong();
   const size_t request_bytes = request.ByteSizeLong();
-  const size_t entry_bytes = head_bytes + LengthDelimitedSize(field, request_bytes);
+  size_t entry_bytes = head_bytes + LengthDelimitedSize(field, request_bytes);
+  std::string effects;
+  if (!ledger.changes().all().empty()) {
+    const size_t used = record->size() + entry_bytes + kLengthsBytes;
+    if (used + kEffectsMinBytes <= kMaxRecordBytes) {
+      thread_local EffectsEncoder encoder;
+      encoder.Encode(ledger.changes(), kMaxRecordBytes - used, &effects);
+      entry_bytes += LengthDelimitedSize(Entry::kEffectsFieldNumber, effects.size());
+    }
+  }
   const size_t begin = record->size();
   record->resize(begin + LengthDelimitedSize(store::v1::Record::kEntriesFieldNumber, entry_bytes));
   uint8_t* out = reinterpret_cast<uint8_t*>(&(*record)[begin]);
@@ -115,7 +134,12 @@ void AppendEntry(uint64_t sequence, const CommandInput& input, const absl::Statu
   out = head.SerializeWithCachedSizesToArray(out);
   out = WireFormatLite::WriteTagToArray(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED, out);
   out = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(request_bytes), out);
-  request.SerializeWithCachedSizesToArray(out);
+  out = request.SerializeWithCachedSizesToArray(out);
+  if (effects.empty()) return;
+  out = WireFormatLite::WriteTagToArray(Entry::kEffectsFieldNumber,
+                                        WireFormatLite::WIRETYPE_LENGTH_DELIMITED, out);
+  out = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(effects.size()), out);
+  std::memcpy(out, effects.data(), effects.size());
 }
 
 absl::Status ReplayRecord(absl::string_view record, Ledger* ledger) {

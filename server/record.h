@@ -18,8 +18,8 @@
 
 namespace dmem::server {
 
-// At most how much an entry is longer than the request in it.
-inline constexpr size_t kEntryOverheadBytes = 256;
+// At most how much an entry without its effects is longer than the request in it.
+inline constexpr size_t kEntryOverheadBytes = 640;
 
 // The field of dmem.store.v1.Entry that holds a request.
 inline int EntryField(const v1::ChargeRequest&) { return store::v1::Entry::kChargeFieldNumber; }
@@ -76,10 +76,27 @@ inline int EntryField(const store::v1::Configure&) {
   return store::v1::Entry::kConfigureFieldNumber;
 }
 
-// Appends to `record` the entry of a command that led to `sequence` with `outcome`. Its request is
-// encoded straight into the record, never copied as a message. `field`: EntryField(request).
-void AppendEntry(uint64_t sequence, const CommandInput& input, const absl::Status& outcome,
-                 int field, const google::protobuf::MessageLite& request, std::string* record);
+// About how many bytes the effects of a request take, where that is much. Not a bound.
+inline size_t EffectsBytes(const v1::UnchargeRequest& request) {
+  return static_cast<size_t>(request.charge_ids_size()) * 256;
+}
+template <typename Request>
+size_t EffectsBytes(const Request&) {
+  return 0;
+}
+
+// Appends to `record` the entry of the command that `ledger` has just applied, with its effects as
+// far as the record has room for them. The request is encoded straight into the record, never
+// copied as a message.
+// REQUIRES: the command changed something, and the record has room for all but the effects.
+void AppendEntry(const CommandInput& input, const absl::Status& outcome, int field,
+                 const google::protobuf::MessageLite& request, const Ledger& ledger,
+                 std::string* record);
+template <typename Request>
+void AppendEntry(const CommandInput& input, const absl::Status& outcome, const Request& request,
+                 const Ledger& ledger, std::string* record) {
+  AppendEntry(input, outcome, EntryField(request), request, ledger, record);
+}
 
 // Applies every entry of `record` to `ledger`, whose state is that before the first. DATA_LOSS, and
 // the ledger is of no use any more: the record cannot be parsed, or an entry gives another sequence

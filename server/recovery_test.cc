@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/effects.h"
 #include "server/record.h"
 
 namespace dmem::server {
@@ -34,6 +35,10 @@ class ScriptedStore final : public Store {
     return absl::UnimplementedError("");
   }
   absl::Status Checkpoint(const CheckpointDelta&) override { return absl::UnimplementedError(""); }
+  absl::Status Read(uint64_t, uint64_t, const ReadVisitor&) override {
+    return absl::UnimplementedError("");
+  }
+  absl::StatusOr<KeptRecords> Kept() override { return absl::UnimplementedError(""); }
 
   std::vector<std::pair<std::string, std::string>> objects;
   uint64_t checkpoint = 0;
@@ -77,7 +82,7 @@ class RecoveryTest : public ::testing::Test {
     const absl::Status outcome = Apply(input, request, &live_, response);
     const uint64_t sequence = live_.state().scalars.sequence;
     std::string record;
-    AppendEntry(sequence, input, outcome, EntryField(request), request, &record);
+    AppendEntry(input, outcome, request, live_, &record);
     store_.records.push_back({{sequence, sequence}, record});
   }
 
@@ -129,6 +134,39 @@ TEST_F(RecoveryTest, CheckpointAndLaterRecordsGiveIt) {
   ledger.Release(std::move(recovered->checkpoint));
 }
 
+TEST_F(RecoveryTest, ReplayedCommandsGiveTheEffectsThatTheirRecordsHold) {
+  live_.KeepChanges(true);
+  v1::SetLimitsRequest limits;
+  limits.add_updates()->set_cgroup("/a");
+  limits.mutable_updates(0)->set_region("gpu0");
+  limits.mutable_updates(0)->set_max_bytes(50);
+  Live(limits, static_cast<v1::SetLimitsResponse*>(nullptr));
+  v1::ChargeRequest too_much = ChargeOf("c3", 100);
+  too_much.mutable_items(0)->set_cgroup("/a/b");
+  too_much.set_mode(v1::CHARGE_MODE_FORCE);
+  Live(too_much, static_cast<v1::ChargeResponse*>(nullptr));
+  v1::UnchargeRequest uncharge;
+  uncharge.add_charge_ids("c1");
+  uncharge.add_charge_ids("c3");
+  Live(uncharge, static_cast<v1::UnchargeResponse*>(nullptr));
+
+  Ledger again;
+  size_t with_effects = 0;
+  for (const auto& [range, record] : store_.records) {
+    store::v1::Record parsed;
+    ASSERT_TRUE(parsed.ParseFromString(record));
+    ASSERT_EQ(parsed.entries_size(), 1);
+    ASSERT_TRUE(ReplayRecord(record, &again).ok());
+    std::string effects;
+    EffectsEncoder().Encode(again.changes(), kMaxRecordBytes, &effects);
+    EXPECT_EQ(parsed.entries(0).effects(), effects) << "at sequence " << range.first;
+    with_effects += !effects.empty();
+    // The first three were recorded before anybody asked for changes.
+    if (range.last == 3) again.KeepChanges(true);
+  }
+  EXPECT_EQ(with_effects, 3u);
+}
+
 TEST_F(RecoveryTest, GeneratedIdIsTheOneThatWasGiven) {
   v1::ChargeRequest request = ChargeOf("", 1);
   request.clear_created_at();
@@ -138,7 +176,7 @@ TEST_F(RecoveryTest, GeneratedIdIsTheOneThatWasGiven) {
   const absl::Status outcome =
       Apply(input, request, &live_, static_cast<v1::ChargeResponse*>(nullptr));
   std::string record;
-  AppendEntry(4, input, outcome, EntryField(request), request, &record);
+  AppendEntry(input, outcome, request, live_, &record);
   store_.records.push_back({{4, 4}, record});
   Ledger ledger;
   ASSERT_TRUE(Recover(&store_, &ledger).ok());

@@ -17,7 +17,7 @@ constexpr const char* kMethodNames[] = {
     "GetHeadroom",    "GetPool",       "ListPools",       "ListRegions",   "ListCgroups",
     "ListCharges",    "ListSessions",  "ListNodes",       "ReadFile",      "WriteFile",
     "Check",          "GetServerInfo", "Commit",          "Cancel",        "Renew",
-    "RequestRelease", "UnchargeItems",
+    "RequestRelease", "UnchargeItems", "Watch",           "ListEvents",
 };
 static_assert(sizeof(kMethodNames) / sizeof(kMethodNames[0]) == static_cast<size_t>(Method::kCount),
               "a name for each method");

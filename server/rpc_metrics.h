@@ -54,6 +54,8 @@ enum class Method {
   kRenew,
   kRequestRelease,
   kUnchargeItems,
+  kWatch,
+  kListEvents,
   kCount,
 };
 

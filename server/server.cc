@@ -24,6 +24,7 @@
 #include "server/quota_service.h"
 #include "server/record.h"
 #include "server/validation.h"
+#include "server/watch.h"
 
 namespace dmem::server {
 
@@ -46,10 +47,10 @@ class ConfigureTask final : public WriterTask {
     if (turn->state().scalars.settings == settings_) return true;
     CommandInput input;
     input.time_us = turn->NextCommandTime();
+    input.actor = kServerActor;
     const store::v1::Configure configure = ToProto(settings_);
     Apply(input, configure, turn->ledger());
-    AppendEntry(turn->state().scalars.sequence, input, absl::OkStatus(), EntryField(configure),
-                configure, turn->record());
+    AppendEntry(input, absl::OkStatus(), configure, *turn->ledger(), turn->record());
     return true;
   }
   void Complete(const absl::Status& commit) override { done_->set_value(commit); }
@@ -109,6 +110,7 @@ absl::Status Server::RecoverAndConfigure() {
        {"audit", "passed"},
        {"seconds", recovered_.seconds}});
   ledger_.SetLayout(recovered_.epoch);
+  ledger_.KeepChanges(true);
   writer_ = std::make_unique<Writer>(
       WriterOptions(), &ledger_, store_.get(), recovered_.epoch, IdGenerator(),
       [this] { return clock_.NowMicroseconds(); },
@@ -194,8 +196,11 @@ absl::StatusOr<std::vector<prometheus::MetricFamily>> Server::CollectObjectsOnRe
 }
 
 absl::Status Server::StartGrpc() {
-  service_ = std::make_unique<QuotaService>(writer_.get(), readers_.get(), keeper_.get(),
-                                            &rpc_metrics_, kVersion, config_.store);
+  events_ = std::make_unique<EventLog>(store_.get());
+  watchers_ = std::make_unique<WatchHub>(WatchOptions(), events_.get(), writer_.get());
+  service_ =
+      std::make_unique<QuotaService>(writer_.get(), readers_.get(), keeper_.get(), events_.get(),
+                                     watchers_.get(), &rpc_metrics_, kVersion, config_.store);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -255,10 +260,12 @@ absl::Status Server::Shutdown() {
     unlink(EndpointsPath().c_str());
   }
   SetHealth(false);
+  if (watchers_ != nullptr) watchers_->Drain();
   if (was_serving) service_->Drain();
   // Calls under way are answered; the writer and the readers still run for them. Those that take
   // longer (none of ours waits for anything) are cut off.
   if (grpc_ != nullptr) grpc_->Shutdown(absl::ToChronoTime(WallClockNow() + kDrainTime));
+  if (watchers_ != nullptr) watchers_->Stop();
   http_ = nullptr;
   if (keeper_ != nullptr) keeper_->Stop();
   absl::Status status;

@@ -15,6 +15,7 @@
 #include "server/checkpointer.h"
 #include "server/clock.h"
 #include "server/config.h"
+#include "server/event_log.h"
 #include "server/http_server.h"
 #include "server/reader_pool.h"
 #include "server/recovery.h"
@@ -34,6 +35,7 @@ struct MetricFamily;
 namespace dmem::server {
 
 class QuotaService;
+class WatchHub;
 
 // A whole dmemd in a process: recovers, serves, and drains.
 //
@@ -85,6 +87,8 @@ class Server {
   std::unique_ptr<SessionKeeper> keeper_;
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<Checkpointer> checkpointer_;
+  std::unique_ptr<EventLog> events_;
+  std::unique_ptr<WatchHub> watchers_;
   std::unique_ptr<QuotaService> service_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<grpc::Server> grpc_;

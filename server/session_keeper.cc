@@ -34,10 +34,10 @@ class SessionKeeper::ResumeTask final : public WriterTask {
   bool Run(Turn* turn) override {
     CommandInput input;
     input.time_us = turn->NextCommandTime();
+    input.actor = kServerActor;
     const store::v1::Resume resume;
     if (!Apply(input, resume, turn->ledger())) return true;
-    AppendEntry(turn->state().scalars.sequence, input, absl::OkStatus(), EntryField(resume), resume,
-                turn->record());
+    AppendEntry(input, absl::OkStatus(), resume, *turn->ledger(), turn->record());
     return true;
   }
   void Complete(const absl::Status& commit) override { done_->set_value(commit); }
@@ -59,12 +59,12 @@ class SessionKeeper::TickTask final : public WriterTask {
   bool Run(Turn* turn) override {
     CommandInput input;
     input.time_us = turn->NextCommandTime();
+    input.actor = kServerActor;
     const store::v1::Tick tick = TakeRenewals(input.time_us);
     const TickResult result = Apply(input, tick, turn->ledger());
     has_more_ = result.has_more || !keeper_->heard_us_.empty();
     if (!result.is_changed) return true;
-    AppendEntry(turn->state().scalars.sequence, input, absl::OkStatus(), EntryField(tick), tick,
-                turn->record());
+    AppendEntry(input, absl::OkStatus(), tick, *turn->ledger(), turn->record());
     keeper_->stats_.ticks.fetch_add(1, std::memory_order_relaxed);
     keeper_->stats_.renewals.fetch_add(static_cast<uint64_t>(tick.sessions_size()),
                                        std::memory_order_relaxed);

@@ -63,6 +63,8 @@ absl::Status Validate(const v1::ReadFileRequest& request);
 absl::Status Validate(const v1::WriteFileRequest& request);
 absl::Status Validate(const v1::CheckRequest& request);
 absl::Status Validate(const v1::GetServerInfoRequest& request);
+absl::Status Validate(const v1::WatchRequest& request);
+absl::Status Validate(const v1::ListEventsRequest& request);
 
 // The ttl of a reservation, as a field of that name.
 absl::Status CheckReservationTtl(const google::protobuf::Duration& ttl);

@@ -110,8 +110,7 @@ void Writer::Loop() {
 
 // Whether a waiting task fits into the batch that is filling.
 bool Writer::MayRun() const {
-  return !pending_.empty() &&
-         filling_.record.size() + pending_.front()->record_bytes() <= kMaxRecordBytes;
+  return !pending_.empty() && RecordHasRoom(filling_.record, pending_.front()->record_bytes());
 }
 
 // Waits until there is something to do, and takes what has queued. Returns false when the writer

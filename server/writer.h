@@ -34,6 +34,15 @@ struct ReadView {
   const State& state() const { return snapshot->state; }
 };
 
+// What a batch leaves free in its record for the effects of its commands (EffectsEncoder). Only a
+// command that is larger than most loses some of them.
+inline constexpr size_t kEffectsRoomBytes = 128 << 10;
+
+// Whether `record` can take a task of so many bytes. An empty one always can.
+inline bool RecordHasRoom(const std::string& record, size_t bytes) {
+  return record.empty() || record.size() + bytes + kEffectsRoomBytes <= kMaxRecordBytes;
+}
+
 // What a task has in its turn. Valid during Run only.
 class Turn {
  public:
@@ -47,8 +56,8 @@ class Turn {
   int64_t NextCommandTime();
   // Takes one encoded entry (dmem.store.v1) for each command that changed something.
   std::string* record() { return record_; }
-  // Whether the record can take so many bytes more.
-  bool HasRoom(size_t bytes) const { return record_->size() + bytes <= kMaxRecordBytes; }
+  // Whether the record can take so many bytes more, and effects beside them.
+  bool HasRoom(size_t bytes) const { return RecordHasRoom(*record_, bytes); }
 
  private:
   Ledger* const ledger_;

@@ -13,6 +13,7 @@ namespace dmem::client {
 // Each adds its commands to the parser. Parsing one leaves in `command` what to run; a command line
 // that is wrong is a CLI::ParseError, before any call.
 void AddGetCommands(CLI::App& app, Command& command);      // get, describe
+void AddEventCommands(CLI::App& get, Command& command);    // get events
 void AddRegionCommands(CLI::App& app, Command& command);   // register, unregister, cordon, uncordon
 void AddSessionCommands(CLI::App& app, Command& command);  // get and describe, fence, not-ready
 void AddCgroupCommands(CLI::App& app, Command& command);   // create, delete, set limits

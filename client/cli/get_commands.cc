@@ -313,7 +313,9 @@ void AddGetCommands(CLI::App& app, Command& command) {
               "  dmemctl get region/n1/gpu0 -o json\n"
               "  dmemctl get pools --region model/h100 --cgroup /team-a\n"
               "  dmemctl get po /team-a n1/gpu0\n"
-              "  dmemctl get charges --cgroup /team-a");
+              "  dmemctl get charges --cgroup /team-a\n"
+              "  dmemctl get events --since 1h --cgroup /team-a\n"
+              "  dmemctl get events -w");
   AddSelect(*get, kRegion, "Devices' memories", "NAME", GetRegions, command);
   AddSelect(*get, kGroup, "Region groups", "NAME", GetGroups, command);
   const auto cgroups = AddSelect(*get, kCgroup, "The tenant tree", "PATH", GetCgroups, command);
@@ -327,6 +329,7 @@ void AddGetCommands(CLI::App& app, Command& command) {
   pools.first->add_option("--relative-to", pools.second->relative_to,
                           "Only below this cgroup, and effective min and low relative to it");
   AddFilters(AddSelect(*get, kCharge, "What is held", "ID", GetCharges, command));
+  AddEventCommands(*get, command);
 
   CLI::App* describe = app.add_subcommand("describe", "Show one object whole, with exact bytes");
   describe->require_subcommand(1);

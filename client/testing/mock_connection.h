@@ -91,6 +91,11 @@ class MockConnection : public Connection {
               (override));
   MOCK_METHOD(absl::StatusOr<v1::GetServerInfoResponse>, GetServerInfo,
               (const v1::GetServerInfoRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ListEventsResponse>, ListEvents,
+              (const v1::ListEventsRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::Status, Watch,
+              (const v1::WatchRequest&, const std::function<bool(const v1::WatchResponse&)>&),
+              (override));
 };
 
 }  // namespace dmem::client

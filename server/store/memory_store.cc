@@ -3,6 +3,7 @@
 
 #include "server/store/memory_store.h"
 
+#include <iterator>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +28,7 @@ absl::StatusOr<RecoveredLog> MemoryStore::Recover(RecoveryVisitor& visitor) {
     status = visitor.OnCheckpoint(medium_->checkpoint_sequence_, medium_->summary_);
     if (!status.ok()) return status;
     for (const auto& [first, rest] : medium_->records_) {
+      if (first <= medium_->checkpoint_sequence_) continue;
       status = visitor.OnRecord({first, rest.first}, rest.second);
       if (!status.ok()) return status;
     }
@@ -49,6 +51,7 @@ absl::Status MemoryStore::Append(uint64_t epoch, SequenceRange range, absl::stri
   if (append_error_.ok() || append_loss_ == Loss::kKept) {
     medium_->records_.emplace(range.first, std::make_pair(range.last, std::string(record)));
     medium_->last_sequence_ = range.last;
+    medium_->record_bytes_ += record.size();
   }
   failure_ = append_error_;
   return append_error_;
@@ -77,8 +80,59 @@ absl::Status MemoryStore::Checkpoint(const CheckpointDelta& delta) {
   for (const StoredObject& object : delta.puts) medium_->objects_[object.key] = object.value;
   medium_->checkpoint_sequence_ = delta.sequence;
   medium_->summary_ = delta.summary;
-  medium_->records_.erase(medium_->records_.begin(), medium_->records_.upper_bound(delta.sequence));
+  DropOldRecords(delta.keep_from);
   return absl::OkStatus();
+}
+
+void MemoryStore::DropOldRecords(uint64_t keep_from) {
+  auto& records = medium_->records_;
+  while (!records.empty()) {
+    const auto oldest = records.begin();
+    const uint64_t last = oldest->second.first;
+    const bool is_wanted = last >= keep_from && medium_->record_bytes_ <= medium_->keep_bytes_;
+    if (last > medium_->checkpoint_sequence_ || is_wanted) return;
+    medium_->record_bytes_ -= oldest->second.second.size();
+    records.erase(oldest);
+  }
+}
+
+absl::Status MemoryStore::Read(uint64_t from, uint64_t to, const ReadVisitor& visit) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!recovered_) return absl::FailedPreconditionError("the store is not recovered");
+  }
+  // One at a time, so that nobody waits for a visitor.
+  for (uint64_t next = from; next <= to;) {
+    SequenceRange range;
+    std::string record;
+    {
+      const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
+      if (next > medium_->last_sequence_) return absl::OkStatus();
+      const auto after = medium_->records_.upper_bound(next);
+      if (after == medium_->records_.begin()) {
+        return absl::OutOfRangeError(absl::StrCat("sequence ", next, " is no longer kept"));
+      }
+      const auto it = std::prev(after);
+      range = {it->first, it->second.first};
+      record = it->second.second;
+    }
+    if (!visit(range, record)) return absl::OkStatus();
+    next = range.last + 1;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KeptRecords> MemoryStore::Kept() {
+  const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
+  KeptRecords kept;
+  if (!medium_->records_.empty()) kept.oldest_sequence = medium_->records_.begin()->first;
+  kept.bytes = medium_->record_bytes_;
+  return kept;
+}
+
+void MemoryStore::SetKeptBytes(uint64_t bytes) {
+  const std::lock_guard<std::mutex> medium_lock(medium_->mutex_);
+  medium_->keep_bytes_ = bytes;
 }
 
 void MemoryStore::FailNextAppend(absl::Status error, Loss loss) {

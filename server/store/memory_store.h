@@ -31,6 +31,8 @@ class MemoryMedium {
   std::string summary_;
   std::map<std::string, std::string> objects_;
   std::map<uint64_t, std::pair<uint64_t, std::string>> records_;  // By first: last, record.
+  uint64_t record_bytes_ = 0;
+  uint64_t keep_bytes_ = 64 << 20;
 };
 
 // A store in memory, for tests: the contract of Store, and failures and delays on demand. Reopening
@@ -45,6 +47,11 @@ class MemoryStore final : public Store {
   absl::StatusOr<RecoveredLog> Recover(RecoveryVisitor& visitor) override;
   absl::Status Append(uint64_t epoch, SequenceRange range, absl::string_view record) override;
   absl::Status Checkpoint(const CheckpointDelta& delta) override;
+  absl::Status Read(uint64_t from, uint64_t to, const ReadVisitor& visit) override;
+  absl::StatusOr<KeptRecords> Kept() override;
+
+  // How many bytes of records stay that a checkpoint covers; 64 MiB at first.
+  void SetKeptBytes(uint64_t bytes);
 
   const std::shared_ptr<MemoryMedium>& medium() const { return medium_; }
 
@@ -71,6 +78,8 @@ class MemoryStore final : public Store {
     int waiting = 0;
   };
 
+  // REQUIRES: the medium's mutex is held.
+  void DropOldRecords(uint64_t keep_from);
   void Pass(Gate& gate);
   void WaitForBlocked(const Gate& gate);
   absl::Status CheckUsable();

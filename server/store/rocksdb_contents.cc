@@ -110,4 +110,49 @@ absl::Status ReadRecords(const RocksDbDatabase& database, uint64_t checkpoint_se
   return absl::OkStatus();
 }
 
+absl::Status ReadKeptRecords(const RocksDbDatabase& database, uint64_t from, uint64_t to,
+                             const ReadVisitor& visit) {
+  rocksdb::ReadOptions options;
+  options.verify_checksums = true;
+  const std::unique_ptr<rocksdb::Iterator> it(database.db()->NewIterator(options, database.log()));
+  uint64_t next = from;
+  it->SeekForPrev(EncodeLogKey(from));
+  if (it->status().ok() && !it->Valid()) {
+    return absl::OutOfRangeError(absl::StrCat("sequence ", from, " is no longer kept"));
+  }
+  for (; it->Valid() && next <= to; it->Next()) {
+    const std::optional<uint64_t> first = DecodeLogKey(ToView(it->key()));
+    if (!first.has_value()) return absl::DataLossError("the log has a key that is no sequence");
+    const auto decoded = DecodeRecord(*first, ToView(it->value()));
+    if (!decoded.has_value()) {
+      return absl::DataLossError(
+          absl::StrCat("the kept record at sequence ", *first, " does not match its checksum"));
+    }
+    if (*first > next || decoded->range.last < next) {
+      return absl::DataLossError(absl::StrCat("the kept records have no sequence ", next));
+    }
+    if (!visit(decoded->range, decoded->record)) return absl::OkStatus();
+    next = decoded->range.last + 1;
+  }
+  if (it->status().ok()) return absl::OkStatus();
+  return FromRocksDb(it->status(),
+                     absl::StrCat("cannot read the kept records from sequence ", next, " on"));
+}
+
+absl::StatusOr<KeptRecords> ReadKept(const RocksDbDatabase& database) {
+  KeptRecords kept;
+  const std::unique_ptr<rocksdb::Iterator> it(
+      database.db()->NewIterator(rocksdb::ReadOptions(), database.log()));
+  it->SeekToFirst();
+  if (!it->status().ok()) return FromRocksDb(it->status(), "cannot read the oldest kept record");
+  if (it->Valid()) kept.oldest_sequence = DecodeLogKey(ToView(it->key())).value_or(0);
+  uint64_t tables = 0, buffers = 0;
+  database.db()->GetIntProperty(database.log(), rocksdb::DB::Properties::kTotalSstFilesSize,
+                                &tables);
+  database.db()->GetIntProperty(database.log(), rocksdb::DB::Properties::kCurSizeAllMemTables,
+                                &buffers);
+  kept.bytes = tables + buffers;
+  return kept;
+}
+
 }  // namespace dmem::server

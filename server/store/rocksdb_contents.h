@@ -45,6 +45,11 @@ absl::StatusOr<CheckpointEntry> ReadObjects(const RocksDbDatabase& database,
 absl::Status ReadRecords(const RocksDbDatabase& database, uint64_t checkpoint_sequence,
                          uint64_t last_sequence, RecoveryVisitor& visitor);
 
+// Store::Read and Store::Kept, of an open database.
+absl::Status ReadKeptRecords(const RocksDbDatabase& database, uint64_t from, uint64_t to,
+                             const ReadVisitor& visit);
+absl::StatusOr<KeptRecords> ReadKept(const RocksDbDatabase& database);
+
 }  // namespace dmem::server
 
 #endif  // DMEMD_SERVER_STORE_ROCKSDB_CONTENTS_H_

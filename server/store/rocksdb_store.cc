@@ -317,7 +317,7 @@ absl::Status RocksDbStore::Checkpoint(const CheckpointDelta& delta) {
   status = IngestDelta(delta);
   if (!status.ok()) return status;
   checkpoint_sequence_ = delta.sequence;
-  return Fail(DropOldRecords(delta.sequence));
+  return Fail(DropOldRecords(delta.sequence, delta.keep_from));
 }
 
 // As a file of its own that RocksDB takes in whole: atomic, and past the write-ahead log, where
@@ -369,7 +369,7 @@ absl::Status RocksDbStore::IngestDelta(const CheckpointDelta& delta) {
                                                   delta.sequence, ": ", status.ToString())));
 }
 
-absl::Status RocksDbStore::DropOldRecords(uint64_t checkpoint_sequence) {
+absl::Status RocksDbStore::DropOldRecords(uint64_t checkpoint_sequence, uint64_t keep_from) {
   rocksdb::ColumnFamilyMetaData metadata;
   database_->db()->GetColumnFamilyMetaData(database_->log(), &metadata);
   std::vector<rocksdb::SstFileMetaData> files;
@@ -384,7 +384,10 @@ absl::Status RocksDbStore::DropOldRecords(uint64_t checkpoint_sequence) {
     kept_bytes += file.size;
     return kept_bytes > limit;
   });
-  if (too_many == files.end()) return absl::OkStatus();
+  const std::string unwanted = EncodeLogKey(keep_from);
+  const bool is_too_old = std::any_of(files.begin(), files.end(),
+                                      [&](const auto& file) { return file.largestkey < unwanted; });
+  if (too_many == files.end() && !is_too_old) return absl::OkStatus();
 
   // The record that the checkpoint is at stays, whatever its size: recovery finds by it that the
   // log reaches the checkpoint.
@@ -393,14 +396,34 @@ absl::Status RocksDbStore::DropOldRecords(uint64_t checkpoint_sequence) {
   it->SeekForPrev(EncodeLogKey(checkpoint_sequence));
   if (!it->status().ok()) return FromRocksDb(it->status(), "cannot find the checkpoint's record");
   if (!it->Valid()) return absl::OkStatus();
-  // Whole files before `end` go, and the one that is too many ends before `end` at the latest.
-  const std::string end =
-      std::min(it->key().ToString(),
-               too_many == files.begin() ? it->key().ToString() : (too_many - 1)->smallestkey);
+  const std::string checkpoint = it->key().ToString();
+  // Whole files before `end` go, and the one that is too many ends before `end` at the latest. The
+  // record that holds `keep_from` may begin before it.
+  std::string end = is_too_old ? unwanted : std::string();
+  if (is_too_old) {
+    it->SeekForPrev(unwanted);
+    if (!it->status().ok()) return absl::OkStatus();  // What is damaged is not dropped by its age.
+    if (it->Valid()) end = it->key().ToString();
+  }
+  if (too_many != files.end()) {
+    end = std::max(end, too_many == files.begin() ? checkpoint : (too_many - 1)->smallestkey);
+  }
+  end = std::min(end, checkpoint);
   const Slice end_slice = end;
   return FromRocksDb(rocksdb::DeleteFilesInRange(database_->db(), database_->log(), nullptr,
                                                  &end_slice, /*include_end=*/false),
                      "cannot drop old records");
+}
+
+absl::Status RocksDbStore::Read(uint64_t from, uint64_t to, const ReadVisitor& visit) {
+  if (database_ == nullptr) return absl::FailedPreconditionError("the store is not recovered");
+  if (from > last_sequence_.load(std::memory_order_acquire)) return absl::OkStatus();
+  return ReadKeptRecords(*database_, from, to, visit);
+}
+
+absl::StatusOr<KeptRecords> RocksDbStore::Kept() {
+  if (database_ == nullptr) return absl::FailedPreconditionError("the store is not recovered");
+  return ReadKept(*database_);
 }
 
 absl::Status RocksDbStore::WriteHighWater() {

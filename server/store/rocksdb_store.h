@@ -67,13 +67,15 @@ class RocksDbStore final : public Store {
   absl::StatusOr<RecoveredLog> Recover(RecoveryVisitor& visitor) override;
   absl::Status Append(uint64_t epoch, SequenceRange range, absl::string_view record) override;
   absl::Status Checkpoint(const CheckpointDelta& delta) override;
+  absl::Status Read(uint64_t from, uint64_t to, const ReadVisitor& visit) override;
+  absl::StatusOr<KeptRecords> Kept() override;
 
  private:
   absl::Status CreateIfEmpty();
   absl::StatusOr<RecoveredLog> ReadAll(RecoveryVisitor& visitor);
   absl::Status OpenEpoch(const RecoveredLog& read);
   absl::Status IngestDelta(const CheckpointDelta& delta);
-  absl::Status DropOldRecords(uint64_t checkpoint_sequence);
+  absl::Status DropOldRecords(uint64_t checkpoint_sequence, uint64_t keep_from);
 
   absl::Status WriteHighWater();
   void KeepHighWater();

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,19 @@ struct CheckpointDelta {
   std::vector<std::string> deletes;  // Keys, in any order, disjoint from those of `puts`.
   std::vector<StoredObject> puts;    // In any order, each key once.
   bool replace_all = false;          // The store then holds exactly `puts`; `deletes` is empty.
+  // Records that end before this sequence are no longer wanted; 0: all are. A hint: what is kept
+  // longer does no harm, and what recovery needs always stays.
+  uint64_t keep_from = 0;
 };
+
+// What a store holds of the log, older records that a checkpoint covers included.
+struct KeptRecords {
+  uint64_t oldest_sequence = 0;  // First of the oldest record; 0 if there is none.
+  uint64_t bytes = 0;            // About.
+};
+
+// Takes one record; returns whether to go on.
+using ReadVisitor = std::function<bool(SequenceRange range, absl::string_view record)>;
 
 // Takes what a store holds, in this order: OnObject for every object of the newest checkpoint,
 // OnCheckpoint once, OnRecord for every record after that checkpoint, in order of sequence.
@@ -107,6 +120,19 @@ class Store {
   // INVALID_ARGUMENT: a key is there twice, or `deletes` with `replace_all`.
   // UNAVAILABLE: an I/O error; the old checkpoint or the new one stands.
   virtual absl::Status Checkpoint(const CheckpointDelta& delta) = 0;
+
+  // Shows `visit` the records from the one that holds sequence `from` up to the one that holds
+  // `to`, in order; fewer if the log ends before, or if `visit` returns false. From any thread
+  // after Recover, beside Append and Checkpoint. Errors here are not failures of the store.
+  //
+  // OUT_OF_RANGE: `from` is older than what is kept.
+  // DATA_LOSS: a record in this range cannot be read, or is not there; the text names its sequence.
+  // FAILED_PRECONDITION: not recovered.
+  // UNAVAILABLE: an I/O error.
+  virtual absl::Status Read(uint64_t from, uint64_t to, const ReadVisitor& visit) = 0;
+
+  // From any thread after Recover. Errors: as for Read.
+  virtual absl::StatusOr<KeptRecords> Kept() = 0;
 };
 
 }  // namespace dmem::server

@@ -111,6 +111,57 @@ TEST_P(StoreContractTest, RecordsComeBackInOrderWithTheirBytes) {
   EXPECT_THAT(seen_.records, ElementsAre("one", binary, "", largest));
 }
 
+TEST_P(StoreContractTest, ReadGivesTheRecordsFromOneSequenceToAnother) {
+  epoch_ = Reopen().epoch;
+  ASSERT_TRUE(Append(1, 1, "one").ok());
+  ASSERT_TRUE(Append(2, 4, "two").ok());
+  ASSERT_TRUE(Append(5, 5, "three").ok());
+  const auto read = [this](uint64_t from, uint64_t to) {
+    std::vector<std::string> records;
+    const absl::Status status =
+        store_->Read(from, to, [&](SequenceRange range, absl::string_view record) {
+          records.push_back(absl::StrCat(range.first, "-", range.last, " ", record));
+          return true;
+        });
+    EXPECT_TRUE(status.ok()) << status;
+    return records;
+  };
+  EXPECT_THAT(read(1, 5), ElementsAre("1-1 one", "2-4 two", "5-5 three"));
+  EXPECT_THAT(read(3, 4), ElementsAre("2-4 two"));
+  EXPECT_THAT(read(3, 100), ElementsAre("2-4 two", "5-5 three"));
+  EXPECT_THAT(read(6, 100), IsEmpty());
+  // What a checkpoint covers is still there.
+  CheckpointDelta checkpoint;
+  checkpoint.sequence = 4;
+  ASSERT_TRUE(store_->Checkpoint(checkpoint).ok());
+  EXPECT_THAT(read(1, 2), ElementsAre("1-1 one", "2-4 two"));
+  EXPECT_EQ(store_->Kept()->oldest_sequence, 1u);
+  Reopen();
+  EXPECT_THAT(seen_.records, ElementsAre("three"));
+  EXPECT_THAT(read(1, 5), ElementsAre("1-1 one", "2-4 two", "5-5 three"));
+}
+
+TEST_P(StoreContractTest, ReadEndsWhenItsVisitorHasEnough) {
+  epoch_ = Reopen().epoch;
+  ASSERT_TRUE(Append(1, 1, "one").ok());
+  ASSERT_TRUE(Append(2, 2, "two").ok());
+  int count = 0;
+  EXPECT_TRUE(
+      store_->Read(1, 2, [&](SequenceRange, absl::string_view) { return ++count < 1; }).ok());
+  EXPECT_EQ(count, 1);
+}
+
+TEST_P(StoreContractTest, RecordsAfterTheCheckpointStayWhateverIsWanted) {
+  epoch_ = Reopen().epoch;
+  for (uint64_t i = 1; i <= 5; ++i) ASSERT_TRUE(Append(i, i, "x").ok());
+  CheckpointDelta checkpoint;
+  checkpoint.sequence = 2;
+  checkpoint.keep_from = 100;
+  ASSERT_TRUE(store_->Checkpoint(checkpoint).ok());
+  EXPECT_EQ(Reopen().last_sequence, 5u);
+  EXPECT_THAT(seen_.records, ElementsAre("x", "x", "x"));
+}
+
 TEST_P(StoreContractTest, AppendsGoOnAfterReopening) {
   epoch_ = Reopen().epoch;
   ASSERT_TRUE(Append(1, 2, "a").ok());

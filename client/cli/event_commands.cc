@@ -1,0 +1,106 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// get events: what happened, a line each.
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/cli/commands.h"
+#include "client/cli/event_text.h"
+#include "client/cli/explain.h"
+#include "client/cli/options.h"
+
+namespace dmem::client {
+namespace {
+
+constexpr int kPageSize = 1000;
+
+struct Options {
+  std::string cgroup, region, charge;
+  std::string since;
+  bool watch = false;
+};
+
+v1::EventFilter FilterOf(const Options& options) {
+  v1::EventFilter filter;
+  filter.set_cgroup(options.cgroup);
+  filter.set_region(options.region);
+  filter.set_charge_id(options.charge);
+  return filter;
+}
+
+void Print(Session& session, const v1::Event& event) {
+  session.PrintResult(event, absl::StrCat(EventLine(event), "\n"));
+}
+
+// Prints the kept events since `since`. Returns the sequence up to which all have been printed.
+absl::StatusOr<uint64_t> PrintKept(Session& session, const Options& options,
+                                   absl::optional<absl::Duration> since) {
+  v1::ListEventsRequest request;
+  *request.mutable_filter() = FilterOf(options);
+  request.set_page_size(kPageSize);
+  if (since.has_value()) {
+    const int64_t micros = absl::ToUnixMicros(session.Now() - *since);
+    request.mutable_since()->set_seconds(micros / 1000000);
+    request.mutable_since()->set_nanos(static_cast<int32_t>(micros % 1000000 * 1000));
+  }
+  for (;;) {
+    const auto page = session.client().ListEvents(request);
+    if (!page.ok()) return page.status();
+    for (const v1::Event& event : page->events()) Print(session, event);
+    if (page->next_page_token().empty()) return page->sequence();
+    request.set_page_token(page->next_page_token());
+  }
+}
+
+// Until the user ends it, across restarts of the server.
+absl::Status PrintNew(Session& session, const Options& options, absl::optional<uint64_t> after) {
+  v1::WatchRequest request;
+  *request.mutable_filter() = FilterOf(options);
+  if (after.has_value()) request.mutable_from()->set_sequence(*after + 1);
+  return session.client().Watch(request, [&session](const v1::WatchResponse& response) {
+    for (const v1::Event& event : response.events()) Print(session, event);
+    return true;
+  });
+}
+
+absl::Status GetEvents(Session& session, const Options& options) {
+  absl::optional<absl::Duration> since;
+  if (!options.since.empty()) {
+    absl::Duration parsed;
+    if (!absl::ParseDuration(options.since, &parsed) || parsed < absl::ZeroDuration()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--since ", options.since, ": must be a time like 90s, 10m or 24h"));
+    }
+    since = parsed;
+  }
+  absl::optional<uint64_t> last;
+  if (!options.watch || since.has_value()) {
+    const absl::StatusOr<uint64_t> printed = PrintKept(session, options, since);
+    if (!printed.ok()) return printed.status();
+    last = *printed;
+  }
+  return options.watch ? PrintNew(session, options, last) : absl::OkStatus();
+}
+
+}  // namespace
+
+void AddEventCommands(CLI::App& get, Command& command) {
+  auto options = std::make_shared<Options>();
+  CLI::App* app = get.add_subcommand("events", "What happened, oldest first");
+  app->alias("event")->alias("ev");
+  app->add_flag("-w,--watch", options->watch,
+                "Then what happens from now on, until interrupted; without --since only that");
+  app->add_option("--since", options->since, "Only what is not older: 90s, 10m, 24h");
+  app->add_option("--cgroup", options->cgroup, "Only of this cgroup and those below it");
+  app->add_option("--region", options->region, "Only of this region, or of this group and below");
+  app->add_option("--charge", options->charge, "Only of this charge");
+  app->callback([options, &command] {
+    command = [options](Session& session) { return GetEvents(session, *options); };
+  });
+}
+
+}  // namespace dmem::client
