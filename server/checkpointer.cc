@@ -86,6 +86,7 @@ absl::Status Checkpointer::MakeCheckpoint() {
   StateDelta changes = DiffStates(base_ == nullptr ? nullptr : &base_->state, base_hash_, state);
   CheckpointDelta delta;
   delta.sequence = sequence;
+  delta.keep_from = options_.keep_from(sequence);
   delta.summary = EncodeSummary(state, changes.hash);
   delta.deletes = std::move(changes.deletes);
   delta.puts.reserve(changes.puts.size());

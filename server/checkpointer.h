@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <thread>
 
@@ -22,6 +23,8 @@ struct CheckpointerOptions {
   // A checkpoint is made when either has passed since the last, and something has changed.
   absl::Duration interval = absl::Seconds(60);
   uint64_t sequences = 1000000;
+  // Given the sequence of a checkpoint, the first one whose record is still wanted; 0: all are.
+  std::function<uint64_t(uint64_t)> keep_from = [](uint64_t) { return uint64_t{0}; };
 };
 
 // Keeps the store's checkpoint close behind the state, so that a restart has little to apply. Works

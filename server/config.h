@@ -34,7 +34,8 @@ struct Config {
   double tombstone_window_seconds = 600;
   double checkpoint_interval_seconds = 60;
   uint64_t checkpoint_sequences = 1000000;
-  int64_t log_retention_bytes = int64_t{1} << 30;
+  int64_t keep_records_bytes = int64_t{1} << 30;
+  double keep_records_seconds = 7 * 24 * 3600;
   size_t reader_threads = 2;
   bool ticks = true;  // No flag. Off: no deadline ever passes, for tests that compare sequences.
   Settings settings;  // Its bounds; the other settings come from the flags above.

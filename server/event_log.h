@@ -46,9 +46,10 @@ class EventLog {
   // there is none. Errors: as for Read.
   absl::StatusOr<uint64_t> SequenceAt(int64_t time_us, uint64_t committed) const;
 
- private:
+  // The time of a kept sequence, in microseconds. Errors: as for Read.
   absl::StatusOr<int64_t> TimeOf(uint64_t sequence) const;
 
+ private:
   Store* const store_;
 };
 

@@ -55,8 +55,10 @@ void AddFlags(CLI::App* app, Config* config) {
        "Seconds between checkpoints; shorter: faster restarts, more writing");
   flag("--checkpoint-sequences", config->checkpoint_sequences,
        "Commands after which a checkpoint is made before its time");
-  flag("--log-retention", config->log_retention_bytes,
-       "Bytes of records kept that a checkpoint covers already: the audit trail");
+  flag("--keep-records-bytes", config->keep_records_bytes,
+       "Bytes of records kept that a checkpoint covers already: the events and the audit trail");
+  flag("--keep-records-for", config->keep_records_seconds,
+       "Seconds that such a record is kept, within these bytes; whole files of them are dropped");
   flag("--reader-threads", config->reader_threads, "Threads for listings, plans and scrapes");
   app->add_flag("--insecure", config->insecure,
                 "Allow addresses other than loopback, without TLS: for trusted networks only");

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<Store>> MakeStore(const Config& config) {
   }
   StoreOptions options;
   options.data_dir = config.data_dir;
-  options.log_retention_bytes = config.log_retention_bytes;
+  options.log_retention_bytes = config.keep_records_bytes;
   return std::make_unique<RocksDbStore>(std::move(options));
 }
 

@@ -127,6 +127,12 @@ enum ServiceFamily : size_t {
   kStoreFailed,
   kTicks,
   kRenewals,
+  kKeptRecordsBytes,
+  kKeptRecordsOldest,
+  kKeptRecordsOldestTime,
+  kWatchers,
+  kEventsSent,
+  kWatchersTooOld,
   kServiceFamilies,
 };
 
@@ -152,6 +158,15 @@ constexpr FamilyDescription kServiceTable[] = {
      "Times that something with a deadline was looked at: once a second, if there is any."},
     {"dmemd_session_renewals_total", MetricType::Counter,
      "Sessions found to have been heard, once a tick each."},
+    {"dmemd_kept_records_bytes", MetricType::Gauge, "Size of the records that are kept, about."},
+    {"dmemd_kept_records_oldest_sequence", MetricType::Gauge,
+     "The oldest sequence of which there are events."},
+    {"dmemd_kept_records_oldest_timestamp_seconds", MetricType::Gauge,
+     "Its time, in seconds since 1970."},
+    {"dmemd_watchers", MetricType::Gauge, "Callers that watch events now."},
+    {"dmemd_events_sent_total", MetricType::Counter, "Events sent to watchers."},
+    {"dmemd_watchers_too_old_total", MetricType::Counter,
+     "Watches that ended because what they wanted was no longer kept."},
 };
 static_assert(sizeof(kServiceTable) / sizeof(kServiceTable[0]) == kServiceFamilies, "one row each");
 
@@ -383,6 +398,14 @@ std::vector<prometheus::MetricFamily> CollectService(const RpcMetrics& rpcs,
   set.AddGauge(kStoreFailed, {}, facts.store_failed ? 1 : 0);
   set.AddCounter(kTicks, {}, static_cast<double>(facts.ticks));
   set.AddCounter(kRenewals, {}, static_cast<double>(facts.renewals));
+  set.AddGauge(kKeptRecordsBytes, {}, static_cast<double>(facts.kept_bytes));
+  if (facts.oldest_kept_sequence > 0)
+    set.AddGauge(kKeptRecordsOldest, {}, static_cast<double>(facts.oldest_kept_sequence));
+  if (facts.oldest_kept_time_us > 0)
+    set.AddGauge(kKeptRecordsOldestTime, {}, static_cast<double>(facts.oldest_kept_time_us) / 1e6);
+  set.AddGauge(kWatchers, {}, static_cast<double>(facts.watchers));
+  set.AddCounter(kEventsSent, {}, static_cast<double>(facts.events_sent));
+  set.AddCounter(kWatchersTooOld, {}, static_cast<double>(facts.watchers_too_old));
   return set.Take();
 }
 

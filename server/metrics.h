@@ -40,6 +40,12 @@ struct ServiceFacts {
   bool store_failed = false;
   uint64_t ticks = 0;
   uint64_t renewals = 0;
+  uint64_t kept_bytes = 0;
+  uint64_t oldest_kept_sequence = 0;  // 0: not known.
+  int64_t oldest_kept_time_us = 0;    // 0: not known.
+  uint64_t watchers = 0;
+  uint64_t events_sent = 0;
+  uint64_t watchers_too_old = 0;
 };
 
 // Families of the service. Thread-safe, as its arguments are.

@@ -9,6 +9,7 @@
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <future>
 #include <iterator>
 #include <utility>
@@ -63,7 +64,7 @@ class ConfigureTask final : public WriterTask {
 }  // namespace
 
 Server::Server(const Config& config, std::unique_ptr<Store> store)
-    : config_(config), store_(std::move(store)) {}
+    : config_(config), store_(std::move(store)), events_(store_.get()) {}
 
 Server::~Server() {
   if (absl::Status status = Shutdown(); !status.ok()) {
@@ -117,7 +118,8 @@ absl::Status Server::RecoverAndConfigure() {
       [this](const absl::Status& error) { OnCommitFailure(error); });
   checkpointer_ = std::make_unique<Checkpointer>(
       CheckpointerOptions{absl::Seconds(config_.checkpoint_interval_seconds),
-                          config_.checkpoint_sequences},
+                          config_.checkpoint_sequences,
+                          [this](uint64_t sequence) { return OldestWanted(sequence); }},
       writer_.get(), store_.get(),
       checkpoint == nullptr ? nullptr : writer_->Adopt(std::move(checkpoint)),
       recovered_.checkpoint_hash);
@@ -129,6 +131,14 @@ absl::Status Server::RecoverAndConfigure() {
     if (absl::Status status = keeper_->Resume(); !status.ok()) return status;
   }
   return Configure();
+}
+
+uint64_t Server::OldestWanted(uint64_t sequence) const {
+  const int64_t kept_us = std::llround(config_.keep_records_seconds * 1e6);
+  const absl::StatusOr<uint64_t> oldest =
+      events_.SequenceAt(clock_.NowMicroseconds() - kept_us, sequence);
+  // What cannot be read is not dropped for its age.
+  return oldest.ok() ? *oldest : 0;
 }
 
 absl::Status Server::Configure() {
@@ -166,6 +176,17 @@ HttpResponse Server::Scrape() {
   facts.store_failed = writer_->failed();
   facts.ticks = keeper_->stats().ticks.load(std::memory_order_relaxed);
   facts.renewals = keeper_->stats().renewals.load(std::memory_order_relaxed);
+  if (const absl::StatusOr<KeptRecords> kept = store_->Kept(); kept.ok()) {
+    facts.kept_bytes = kept->bytes;
+    facts.oldest_kept_sequence = kept->oldest_sequence;
+    const absl::StatusOr<int64_t> time = events_.TimeOf(kept->oldest_sequence);
+    if (kept->oldest_sequence > 0 && time.ok()) facts.oldest_kept_time_us = *time;
+  }
+  if (const WatchStats* watches = watch_stats_.load(); watches != nullptr) {
+    facts.watchers = watches->watchers.load();
+    facts.events_sent = watches->events_sent.load();
+    facts.watchers_too_old = watches->ended_too_old.load();
+  }
   std::vector<prometheus::MetricFamily> families =
       CollectService(rpc_metrics_, writer_->stats(), facts);
   // What cannot be read now, because a commit failed or too many read, is left out; the rest says
@@ -196,11 +217,13 @@ absl::StatusOr<std::vector<prometheus::MetricFamily>> Server::CollectObjectsOnRe
 }
 
 absl::Status Server::StartGrpc() {
-  events_ = std::make_unique<EventLog>(store_.get());
-  watchers_ = std::make_unique<WatchHub>(WatchOptions(), events_.get(), writer_.get());
+  watchers_ = std::make_unique<WatchHub>(WatchOptions(), &events_, writer_.get());
+  watch_stats_.store(&watchers_->stats());
   service_ =
       std::make_unique<QuotaService>(writer_.get(), readers_.get(), keeper_.get(), events_.get(),
                                      watchers_.get(), &rpc_metrics_, kVersion, config_.store);
+      std::make_unique<QuotaService>(writer_.get(), readers_.get(), &events_, watchers_.get(),
+                                     &rpc_metrics_, kVersion, config_.store);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;

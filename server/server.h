@@ -36,6 +36,7 @@ namespace dmem::server {
 
 class QuotaService;
 class WatchHub;
+struct WatchStats;
 
 // A whole dmemd in a process: recovers, serves, and drains.
 //
@@ -68,6 +69,8 @@ class Server {
   Server(const Config& config, std::unique_ptr<Store> store);
   absl::Status RecoverAndConfigure();
   absl::Status Configure();
+  // The first sequence, up to `sequence`, whose record is still wanted.
+  uint64_t OldestWanted(uint64_t sequence) const;
   absl::Status StartHttp();
   HttpResponse Scrape();
   absl::StatusOr<std::vector<prometheus::MetricFamily>> CollectObjectsOnReader();
@@ -80,6 +83,7 @@ class Server {
   const Config config_;
   const SteadyWallClock clock_;
   const std::unique_ptr<Store> store_;
+  EventLog events_;
   Ledger ledger_;
   Recovered recovered_;
   RpcMetrics rpc_metrics_;
@@ -87,8 +91,8 @@ class Server {
   std::unique_ptr<SessionKeeper> keeper_;
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<Checkpointer> checkpointer_;
-  std::unique_ptr<EventLog> events_;
   std::unique_ptr<WatchHub> watchers_;
+  std::atomic<const WatchStats*> watch_stats_{nullptr};  // Of watchers_, once there.
   std::unique_ptr<QuotaService> service_;
   std::unique_ptr<HttpServer> http_;
   std::unique_ptr<grpc::Server> grpc_;

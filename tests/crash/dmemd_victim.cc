@@ -29,7 +29,7 @@ DmemdVictim::DmemdVictim(std::string binary, std::string store) {
   options_.store = std::move(store);
   options_.data_dir = absl::StrCat(directory_.path(), "/data");
   options_.flags = {"--checkpoint-interval=0.05", "--checkpoint-sequences=300",
-                    "--log-retention=1000000"};
+                    "--keep-records-bytes=1000000"};
 }
 
 absl::StatusOr<std::string> DmemdVictim::Start(std::mt19937_64& random) {
