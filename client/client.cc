@@ -144,6 +144,19 @@ absl::StatusOr<v1::UnchargeItemsResponse> Client::UnchargeItems(
   return Call(&Connection::UnchargeItems, request);
 }
 
+absl::StatusOr<v1::ReconcileResponse> Client::Reconcile(const v1::ReconcileRequest& request) {
+  return Call(&Connection::Reconcile, request);
+}
+
+absl::StatusOr<v1::ReportMeasuredResponse> Client::ReportMeasured(
+    const v1::ReportMeasuredRequest& request) {
+  return Call(&Connection::ReportMeasured, request);
+}
+
+absl::StatusOr<v1::MoveChargeResponse> Client::MoveCharge(const v1::MoveChargeRequest& request) {
+  return Call(&Connection::MoveCharge, request);
+}
+
 absl::StatusOr<v1::SetLimitsResponse> Client::SetLimits(const v1::SetLimitsRequest& request) {
   return Call(&Connection::SetLimits, request);
 }

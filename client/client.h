@@ -52,6 +52,10 @@ class Client {
   absl::StatusOr<v1::RequestReleaseResponse> RequestRelease(
       const v1::RequestReleaseRequest& request);
   absl::StatusOr<v1::UnchargeItemsResponse> UnchargeItems(const v1::UnchargeItemsRequest& request);
+  absl::StatusOr<v1::ReconcileResponse> Reconcile(const v1::ReconcileRequest& request);
+  absl::StatusOr<v1::ReportMeasuredResponse> ReportMeasured(
+      const v1::ReportMeasuredRequest& request);
+  absl::StatusOr<v1::MoveChargeResponse> MoveCharge(const v1::MoveChargeRequest& request);
   absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request);
   absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(const v1::CreateCgroupRequest& request);
   absl::StatusOr<v1::DeleteCgroupResponse> DeleteCgroup(const v1::DeleteCgroupRequest& request);

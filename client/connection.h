@@ -71,6 +71,12 @@ class Connection {
       const v1::RequestReleaseRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::UnchargeItemsResponse> UnchargeItems(
       const v1::UnchargeItemsRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::ReconcileResponse> Reconcile(const v1::ReconcileRequest& request,
+                                                          absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::ReportMeasuredResponse> ReportMeasured(
+      const v1::ReportMeasuredRequest& request, absl::Duration timeout) = 0;
+  virtual absl::StatusOr<v1::MoveChargeResponse> MoveCharge(const v1::MoveChargeRequest& request,
+                                                            absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
                                                           absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::CreateCgroupResponse> CreateCgroup(

@@ -59,7 +59,7 @@ ErrorFacts FactsOf(const absl::Status& status) {
 
 std::optional<Refusal> RefusalOf(const ErrorFacts& facts) {
   if (facts.reason != "MAX_EXCEEDED" && facts.reason != "CAPACITY" &&
-      facts.reason != "COUNTER_OVERFLOW") {
+      facts.reason != "UNATTRIBUTED" && facts.reason != "COUNTER_OVERFLOW") {
     return std::nullopt;
   }
   Refusal refusal;
@@ -75,6 +75,8 @@ std::optional<Refusal> RefusalOf(const ErrorFacts& facts) {
   refusal.requested_bytes = facts.GetNumber("requested_bytes").value_or(0);
   refusal.short_bytes = facts.GetNumber("short_bytes").value_or(0);
   refusal.largest_grantable_bytes = facts.GetNumber("largest_grantable_bytes").value_or(0);
+  refusal.grantable_bytes = facts.GetNumber("grantable_bytes").value_or(0);
+  refusal.unattributed_bytes = facts.GetNumber("unattributed_bytes").value_or(0);
   return refusal;
 }
 

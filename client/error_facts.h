@@ -40,18 +40,22 @@ ErrorFacts FactsOf(const absl::Status& status);
 
 // Why a charge or a growth was refused, by which counter. All in bytes.
 struct Refusal {
-  std::string reason;  // MAX_EXCEEDED, CAPACITY or COUNTER_OVERFLOW.
+  std::string reason;  // MAX_EXCEEDED, CAPACITY, UNATTRIBUTED or COUNTER_OVERFLOW.
   std::string item;    // Index in the request of the item that was refused.
   std::string cgroup;  // That item's.
   std::string region;
   uint64_t item_bytes = 0;
-  std::string counter_cgroup;  // The counter's; empty for CAPACITY.
+  std::string counter_cgroup;  // The counter's; empty for CAPACITY and UNATTRIBUTED.
   std::string counter_region;
   uint64_t usage_bytes = 0;  // Committed, without this request.
   uint64_t max_bytes = 0;
   uint64_t requested_bytes = 0;  // What all items together ask of the counter.
   uint64_t short_bytes = 0;
   uint64_t largest_grantable_bytes = 0;  // In a single item to cgroup and region, now.
+  // Where memory that belongs to no charge lowers what a region grants: what max_bytes would be
+  // without, and how much that is. Else 0.
+  uint64_t grantable_bytes = 0;
+  uint64_t unattributed_bytes = 0;
 };
 
 // Absent: it is not a refusal by a counter.

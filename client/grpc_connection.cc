@@ -132,6 +132,18 @@ class GrpcConnection final : public Connection {
                                                           absl::Duration timeout) override {
     return Call(&Stub::UnchargeItems, request, timeout);
   }
+  absl::StatusOr<v1::ReconcileResponse> Reconcile(const v1::ReconcileRequest& request,
+                                                  absl::Duration timeout) override {
+    return Call(&Stub::Reconcile, request, timeout);
+  }
+  absl::StatusOr<v1::ReportMeasuredResponse> ReportMeasured(
+      const v1::ReportMeasuredRequest& request, absl::Duration timeout) override {
+    return Call(&Stub::ReportMeasured, request, timeout);
+  }
+  absl::StatusOr<v1::MoveChargeResponse> MoveCharge(const v1::MoveChargeRequest& request,
+                                                    absl::Duration timeout) override {
+    return Call(&Stub::MoveCharge, request, timeout);
+  }
   absl::StatusOr<v1::SetLimitsResponse> SetLimits(const v1::SetLimitsRequest& request,
                                                   absl::Duration timeout) override {
     return Call(&Stub::SetLimits, request, timeout);

@@ -50,6 +50,10 @@ Idempotency IdempotencyOf(const v1::UnregisterGroupRequest&) { return Idempotenc
 Idempotency IdempotencyOf(const v1::CreateCgroupRequest&) { return Idempotency::kNonIdempotent; }
 Idempotency IdempotencyOf(const v1::DeleteCgroupRequest&) { return Idempotency::kNonIdempotent; }
 
+// After a lost answer the caller begins anew, with a new list: what a part recorded under a new id
+// would be recorded twice.
+Idempotency IdempotencyOf(const v1::ReconcileRequest&) { return Idempotency::kNonIdempotent; }
+
 // These say what shall be, in absolute terms.
 Idempotency IdempotencyOf(const v1::RegisterRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::CordonRequest&) { return Idempotency::kIdempotent; }
@@ -61,6 +65,8 @@ Idempotency IdempotencyOf(const v1::CommitRequest&) { return Idempotency::kIdemp
 Idempotency IdempotencyOf(const v1::CancelRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::RenewRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::RequestReleaseRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ReportMeasuredRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::MoveChargeRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::WriteFileRequest&) { return Idempotency::kIdempotent; }
 
 // Reads.

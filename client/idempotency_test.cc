@@ -45,6 +45,7 @@ TEST(IdempotencyTest, WhatASecondCallWouldNotFindOrFindMadeIsNot) {
   EXPECT_EQ(IdempotencyOf(v1::UnregisterGroupRequest()), kNo);
   EXPECT_EQ(IdempotencyOf(v1::CreateCgroupRequest()), kNo);
   EXPECT_EQ(IdempotencyOf(v1::DeleteCgroupRequest()), kNo);
+  EXPECT_EQ(IdempotencyOf(v1::ReconcileRequest()), kNo);
 }
 
 TEST(IdempotencyTest, AbsoluteChangesAndReadsAre) {
@@ -57,6 +58,8 @@ TEST(IdempotencyTest, AbsoluteChangesAndReadsAre) {
   EXPECT_EQ(IdempotencyOf(v1::CancelRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::RenewRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::RequestReleaseRequest()), kYes);
+  EXPECT_EQ(IdempotencyOf(v1::ReportMeasuredRequest()), kYes);
+  EXPECT_EQ(IdempotencyOf(v1::MoveChargeRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::WriteFileRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::ListPoolsRequest()), kYes);
   EXPECT_EQ(IdempotencyOf(v1::EvictCandidatesRequest()), kYes);

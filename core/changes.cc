@@ -30,7 +30,7 @@ ChargeChanged& Changes::ChangeOf(const State& state, Index charge) {
   const ChargeRecord& record = state.charges[charge];
   if (last_charge_ < changes_.size()) {
     ChargeChanged& last = absl::get<ChargeChanged>(changes_[last_charge_]);
-    if (last.granted_sequence == record.granted_sequence && last.cause == cause_ && !last.ended) {
+    if (Text(last.charge_id) == record.id.view() && last.cause == cause_ && !last.ended) {
       return last;
     }
   }

@@ -29,6 +29,16 @@ absl::Status CheckTakesCharges(const State& state, Index region, absl::string_vi
   return absl::OkStatus();
 }
 
+NearestCgroup FindNearestAncestor(const State& state, absl::string_view path) {
+  NearestCgroup nearest;
+  nearest.cgroup = state.FindCgroup(path);
+  for (absl::string_view rest = path; nearest.cgroup == kNone; ++nearest.missing) {
+    rest = rest.substr(0, rest.rfind('/'));
+    nearest.cgroup = rest.empty() ? kRootCgroup : state.FindCgroup(rest);
+  }
+  return nearest;
+}
+
 absl::StatusOr<NearestCgroup> FindNearestCgroup(const State& state, absl::string_view path) {
   NearestCgroup nearest;
   nearest.cgroup = state.FindCgroup(path);
@@ -39,10 +49,7 @@ absl::StatusOr<NearestCgroup> FindNearestCgroup(const State& state, absl::string
   if (path.front() == '@') return CgroupNotFound(path);
   const ImplicitCgroups policy = state.scalars.settings.implicit_cgroups;
   if (policy == ImplicitCgroups::kOff) return ImplicitCgroupsOff(path);
-  for (absl::string_view rest = path; nearest.cgroup == kNone; ++nearest.missing) {
-    rest = rest.substr(0, rest.rfind('/'));
-    nearest.cgroup = rest.empty() ? kRootCgroup : state.FindCgroup(rest);
-  }
+  nearest = FindNearestAncestor(state, path);
   if (policy == ImplicitCgroups::kBelowExplicit) {
     Index i = nearest.cgroup;
     while (i != kRootCgroup && state.cgroups[i].is_implicit) i = state.cgroups[i].parent;

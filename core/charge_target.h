@@ -27,6 +27,9 @@ struct NearestCgroup {
   uint64_t missing = 0;  // Levels to be made below it.
 };
 
+// The cgroup that a path names or its nearest ancestor that exists, whatever may be made.
+NearestCgroup FindNearestAncestor(const State& state, absl::string_view path);
+
 // The cgroup that a path names or, if it may be made implicitly, its nearest ancestor that exists.
 // Errors: CGROUP_NOT_FOUND, CGROUP_DYING.
 absl::StatusOr<NearestCgroup> FindNearestCgroup(const State& state, absl::string_view path);

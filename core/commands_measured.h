@@ -35,6 +35,7 @@ struct MeasuredItemSpec {
 
 struct ReportMeasuredCommand {
   absl::Time time;
+  uint64_t session = 0;                          // 0: none. Else only its node's regions are meant.
   absl::Span<const MeasuredRegionSpec> regions;  // Each region once.
   absl::Span<const MeasuredItemSpec> items;      // No {charge, cgroup, region} twice.
 };
@@ -45,6 +46,7 @@ struct ReportMeasuredResult {
 
 struct MoveChargeCommand {
   absl::Time time;
+  uint64_t session = 0;  // 0: none. Else only items in its node's regions are moved.
   absl::string_view charge_id;
   absl::string_view from;  // Cgroup.
   absl::string_view to;    // Another one.

@@ -31,6 +31,7 @@ absl::Status MakeError(absl::StatusCode code, absl::string_view message, const E
 
 // INVALID_ARGUMENT
 absl::Status CreatedAtInFuture(absl::string_view charge_id, absl::Time created_at, absl::Time now);
+absl::Status AsOfInFuture(uint64_t as_of, uint64_t sequence);
 // `why` is the whole message.
 absl::Status BadLimitText(absl::string_view why);
 absl::Status NodeMismatch(absl::string_view region, absl::string_view node);
@@ -65,6 +66,7 @@ enum class RefusalKind { kMax, kCapacity, kUnattributed, kOverflow };
 absl::Status RefusedByCounter(RefusalKind kind, absl::string_view cgroup, absl::string_view region,
                               ByteCount bytes, const CounterRefusal& refusal);
 absl::Status TooMany(absl::string_view objects, uint64_t bound);
+absl::Status ReconcileOverflows(absl::string_view counter_region, ByteCount usage);
 // More `objects` than one charge may have.
 absl::Status TooManyOfCharge(absl::string_view charge_id, absl::string_view objects,
                              uint64_t bound);
@@ -108,6 +110,7 @@ absl::Status StaleNodeIncarnation(absl::string_view node, uint64_t given, uint64
 absl::Status SessionClosed(uint64_t session, absl::string_view why);
 absl::Status SessionFenced(absl::string_view node, uint64_t incarnation, absl::string_view why);
 absl::Status SessionSuperseded(uint64_t session, absl::string_view why);
+absl::Status ReconcileRestart(absl::string_view reconcile_id, uint64_t part);
 absl::Status IncarnationMismatch(absl::string_view region, uint64_t given, uint64_t current);
 absl::Status EtagMismatch(absl::string_view cgroup, absl::string_view region, uint64_t given,
                           uint64_t current);

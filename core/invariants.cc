@@ -4,6 +4,7 @@
 #include "core/invariants.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -210,16 +211,16 @@ class Audit {
              "I1: ", PoolName(c), " hangs in the wrong list");
     }
     Expect(children == pools_[i].children, "I1: ", PoolName(i), " lists ", children, " children");
-    std::pair<uint64_t, uint64_t> newest = {~uint64_t{0}, 0};
+    std::tuple<uint64_t, uint64_t, uint32_t> newest = {~uint64_t{0}, 0, 0};
     prev = kNone;
     for (Index item = pool.first_item; item != kNone;
          prev = item, item = state_.items[item].next_in_pool) {
       ++items;
       Expect(state_.items[item].pool == i && state_.items[item].prev_in_pool == prev,
              "I6: an item hangs in the list of ", PoolName(i), " and is in another pool");
-      const std::pair<uint64_t, uint64_t> age = {
-          state_.items[item].placed_sequence,
-          state_.charges[state_.items[item].charge].granted_sequence};
+      const ChargeRecord& charge = state_.charges[state_.items[item].charge];
+      const auto age = std::make_tuple(state_.items[item].placed_sequence, charge.granted_sequence,
+                                       charge.granted_index);
       Expect(age < newest, "I6: the items of ", PoolName(i), " are not newest first");
       newest = age;
     }

@@ -39,6 +39,7 @@ Ledger::~Ledger() {
     state_.sessions.Mutable(i).owner.Retire(&epochs_);
     state_.sessions.Mutable(i).node_name.Retire(&epochs_);
     state_.sessions.Mutable(i).why.Retire(&epochs_);
+    state_.sessions.Mutable(i).reconcile_id.Retire(&epochs_);
   }
 }
 

@@ -19,6 +19,7 @@
 #include "core/charge_walk.h"
 #include "core/commands.h"
 #include "core/commands_measured.h"
+#include "core/commands_reconcile.h"
 #include "core/commands_reservations.h"
 #include "core/commands_sessions.h"
 #include "core/cow_table.h"
@@ -85,6 +86,7 @@ class Ledger {
   absl::StatusOr<SetLimitsResult> SetLimits(const SetLimitsCommand& command);
   absl::StatusOr<CreateCgroupResult> CreateCgroup(const CreateCgroupCommand& command);
   absl::StatusOr<DeleteCgroupResult> DeleteCgroup(const DeleteCgroupCommand& command);
+  absl::StatusOr<ReconcileResult> Reconcile(const ReconcileCommand& command);
   absl::StatusOr<ReportMeasuredResult> ReportMeasured(const ReportMeasuredCommand& command);
   absl::StatusOr<MoveChargeResult> MoveCharge(const MoveChargeCommand& command);
   void Configure(const ConfigureCommand& command);
@@ -190,7 +192,7 @@ class Ledger {
   absl::StatusOr<Index> ResolveChargeItem(const ChargeItemSpec& item, bool is_reservation,
                                           WalkItem* walk, Additions* additions) const;
   Index ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
-                    const Hash128& fingerprint);
+                    const Hash128& fingerprint, Cause cause);
   void CountRefusal(const ChargeWalk& walk, absl::Time time);
   void CountObserved(const ChargeWalk& walk, const std::vector<CounterRefusal>& described);
   absl::StatusOr<ResizeStep> ResolveResizeItem(const ResizeItemSpec& spec) const;
@@ -215,9 +217,30 @@ class Ledger {
   // Gives back what a charge has RESERVED. Returns whether the charge ended.
   bool GiveBackReserved(Index charge, int64_t time_us, std::vector<uint64_t>* freed_cgroups);
   // ledger_measured.cc
+  bool IsRegionOfSession(Index region, Index session) const;
   absl::StatusOr<Index> ResolveMeasuredRegion(const MeasuredRegionSpec& spec) const;
   // How much of what is in use on a device its charges account for. See MeasuredRegionSpec.
   ByteCount AttributedIn(Index region, bool items_measured) const;
+  bool IsOverGrant(Index item) const;
+  void TellOverGrant(Index item, bool was_over_grant);
+  void TellUnattributed(Index region, ByteCount before);
+
+  // ledger_reconcile.cc
+  struct Reconciliation;
+  absl::Status CheckReconcileBounds(const Reconciliation& r) const;
+  absl::Status CheckReconcileOverflow(const Reconciliation& r) const;
+  Index FindHeldItem(Index charge, const ReconcileItemSpec& spec, Index region) const;
+  Index FindReservedFor(Index charge, absl::string_view cgroup, Index region) const;
+  // In the regions of the node (kNone: none) that its sessions can reconcile.
+  template <typename Visit>
+  void ForEachReconciledItem(Index node, const Visit& visit) const;
+  void SetListed(Index item, bool listed);
+  void ReconcileItem(size_t i, Reconciliation* r);
+  void ReconcileHeld(Index item, Difference difference, Reconciliation* r);
+  void RecordCharge(size_t i, Difference* difference, Reconciliation* r);
+  void AddHeldItem(Index charge, Index reserved, const ReconcileItemSpec& spec, Index region,
+                   Reconciliation* r);
+  void EndReconcile(Index session, Reconciliation* r);
 
   // ledger_limits.cc
   struct ResolvedLimits;

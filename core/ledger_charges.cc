@@ -128,16 +128,16 @@ absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
   if (!walk.observed().empty()) result.would_refuse = walk.DescribeObserved(walk_items);
   if (command.mode == Mode::kCheckOnly) return result;
   CountObserved(walk, result.would_refuse);
-  result.charge = ApplyCharge(command, regions, fingerprint);
+  result.charge = ApplyCharge(command, regions, fingerprint, Cause::kCharge);
   Commit(command.time);
   return result;
 }
 
 // From here on nothing may fail.
 Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
-                          const Hash128& fingerprint) {
+                          const Hash128& fingerprint, Cause cause) {
   StateEditor edit = editor();
-  changes_.SetCause(Cause::kCharge);
+  changes_.SetCause(cause);
   const int64_t time_us = absl::ToUnixMicros(command.time);
   const Index i = edit.AddCharge(command.charge_id);
   scratch_.clear();
@@ -298,16 +298,21 @@ absl::StatusOr<ResizeResult> Ledger::Resize(const ResizeCommand& command) {
 
 void Ledger::ApplyResize(absl::Span<const ResizeStep> steps, absl::Time time) {
   const int64_t time_us = absl::ToUnixMicros(time);
+  const auto resize = [&](const ResizeStep& step) {
+    const bool was_over_grant = IsOverGrant(step.item);
+    editor().SetItemBytes(step.item, step.spec->bytes, time_us);
+    TellOverGrant(step.item, was_over_grant);
+  };
   bool is_changed = false;
   changes_.SetCause(Cause::kResize);
   for (const ResizeStep& step : steps) {
     if (step.shrinks().is_zero()) continue;
-    editor().SetItemBytes(step.item, step.spec->bytes, time_us);
+    resize(step);
     is_changed = true;
   }
   for (const ResizeStep& step : steps) {
     if (step.grows().is_zero()) continue;
-    editor().SetItemBytes(step.item, step.spec->bytes, time_us);
+    resize(step);
     is_changed = true;
   }
   if (is_changed) Commit(time);

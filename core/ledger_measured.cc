@@ -12,6 +12,11 @@
 
 namespace dmem {
 
+bool Ledger::IsRegionOfSession(Index region, Index session) const {
+  const Index node = state_.sessions[session].node;
+  return node != kNone && state_.regions[region].node == node;
+}
+
 absl::StatusOr<Index> Ledger::ResolveMeasuredRegion(const MeasuredRegionSpec& spec) const {
   const Index region = state_.FindRegion(spec.region);
   if (region == kNone) return RegionNotFound(spec.region);
@@ -35,10 +40,34 @@ ByteCount Ledger::AttributedIn(Index region, bool items_measured) const {
   return bytes > kUnlimited.value() ? kUnlimited : ByteCount(static_cast<uint64_t>(bytes));
 }
 
+bool Ledger::IsOverGrant(Index item) const {
+  const ItemRecord& record = state_.items[item];
+  return record.measured != kNone && state_.measured[record.measured].bytes > record.bytes;
+}
+
+void Ledger::TellOverGrant(Index item, bool was_over_grant) {
+  if (!changes_.is_kept() || IsOverGrant(item) == was_over_grant) return;
+  const ItemRecord& record = state_.items[item];
+  const PoolRecord& pool = state_.pools[record.pool];
+  changes_.Add(OverGrantChanged{std::string(state_.charges[record.charge].id.view()),
+                                state_.CgroupName(pool.cgroup), state_.RegionName(pool.region),
+                                !was_over_grant, record.bytes,
+                                state_.measured[record.measured].bytes});
+}
+
+void Ledger::TellUnattributed(Index region, ByteCount before) {
+  const ByteCount now = state_.regions[region].unattributed();
+  if (!changes_.is_kept() || now.is_zero() == before.is_zero()) return;
+  changes_.Add(UnattributedChanged{state_.RegionName(region), before.is_zero(), now});
+}
+
 absl::StatusOr<ReportMeasuredResult> Ledger::ReportMeasured(const ReportMeasuredCommand& command) {
+  if (absl::Status status = CheckOptionalSession(command.session); !status.ok()) return status;
+  const Index session = command.session == 0 ? kNone : state_.FindSession(command.session);
   std::vector<Index> regions;
   for (const MeasuredRegionSpec& spec : command.regions) {
-    const absl::StatusOr<Index> region = ResolveMeasuredRegion(spec);
+    absl::StatusOr<Index> region = ResolveMeasuredRegion(spec);
+    if (region.ok() && session != kNone) region = FindRegionOfSession(session, spec.region);
     if (!region.ok()) return region.status();
     regions.push_back(*region);
   }
@@ -46,29 +75,39 @@ absl::StatusOr<ReportMeasuredResult> Ledger::ReportMeasured(const ReportMeasured
   ReportMeasuredResult result;
   for (size_t n = 0; n < command.items.size(); ++n) {
     const MeasuredItemSpec& spec = command.items[n];
-    const Index charge = state_.FindCharge(spec.charge_id);
-    const Index item = charge == kNone ? kNone
-                                       : FindItem(charge, state_.FindCgroup(spec.cgroup),
-                                                  state_.FindRegion(spec.region), false);
+    const Index region = state_.FindRegion(spec.region);
+    Index item = kNone;
+    const bool is_meant =
+        region != kNone && (session == kNone || IsRegionOfSession(region, session));
+    const Index charge = is_meant ? state_.FindCharge(spec.charge_id) : kNone;
+    if (charge != kNone) {
+      item = FindItem(charge, state_.FindCgroup(spec.cgroup), region, /*reserved=*/false);
+    }
     if (item == kNone) {
       result.unknown_items.push_back(static_cast<uint32_t>(n));
-    } else {
-      editor().Measure(item, spec.bytes, time_us);
+      continue;
     }
+    const bool was_over_grant = IsOverGrant(item);
+    editor().Measure(item, spec.bytes, time_us);
+    TellOverGrant(item, was_over_grant);
   }
   for (size_t n = 0; n < regions.size(); ++n) {
     const ByteCount attributed = AttributedIn(regions[n], command.regions[n].items_measured);
     RegionRecord& region = state_.regions.Mutable(regions[n]);
+    const ByteCount before = region.unattributed();
     region.device_used = command.regions[n].used;
     region.attributed = attributed;
     region.device_used_at_us = time_us;
     editor().UpdateRootMax(regions[n]);
+    TellUnattributed(regions[n], before);
   }
   if (!regions.empty() || result.unknown_items.size() < command.items.size()) Commit(command.time);
   return result;
 }
 
 absl::StatusOr<MoveChargeResult> Ledger::MoveCharge(const MoveChargeCommand& command) {
+  if (absl::Status status = CheckOptionalSession(command.session); !status.ok()) return status;
+  const Index session = command.session == 0 ? kNone : state_.FindSession(command.session);
   MoveChargeResult result;
   const absl::StatusOr<Index> charge = FindLiveCharge(command.charge_id);
   if (!charge.ok()) return charge.status();
@@ -81,6 +120,7 @@ absl::StatusOr<MoveChargeResult> Ledger::MoveCharge(const MoveChargeCommand& com
   for (Index i = state_.charges[result.charge].first_item; i != kNone;
        i = state_.items[i].next_in_charge) {
     const PoolRecord& pool = state_.pools[state_.items[i].pool];
+    if (session != kNone && !IsRegionOfSession(pool.region, session)) continue;
     is_there |= nearest.ok() && nearest->missing == 0 && pool.cgroup == nearest->cgroup;
     if (pool.cgroup != from) continue;
     items.push_back(i);

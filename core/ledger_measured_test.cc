@@ -23,14 +23,14 @@ class LedgerMeasuredTest : public LedgerTest {
  protected:
   absl::StatusOr<ReportMeasuredResult> Report(std::vector<MeasuredRegionSpec> regions,
                                               std::vector<MeasuredItemSpec> items = {}) {
-    auto result = ledger_.ReportMeasured({Tick(), regions, items});
+    auto result = ledger_.ReportMeasured({Tick(), 0, regions, items});
     Audit();
     return result;
   }
 
   absl::StatusOr<MoveChargeResult> Move(absl::string_view id, absl::string_view from,
                                         absl::string_view to) {
-    auto result = ledger_.MoveCharge({Tick(), id, from, to});
+    auto result = ledger_.MoveCharge({Tick(), 0, id, from, to});
     Audit();
     return result;
   }

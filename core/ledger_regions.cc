@@ -215,7 +215,8 @@ Dropped Ledger::DropItems(Index region, absl::Time time) {
   }
   // In an order that does not depend on how the records lie.
   const auto key = [this](Index item) {
-    return std::make_tuple(state_.charges[state_.items[item].charge].granted_sequence,
+    const ChargeRecord& charge = state_.charges[state_.items[item].charge];
+    return std::make_tuple(charge.granted_sequence, charge.granted_index,
                            state_.cgroups[state_.pools[state_.items[item].pool].cgroup].id);
   };
   std::sort(items.begin(), items.end(), [&key](Index a, Index b) { return key(a) < key(b); });

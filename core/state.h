@@ -141,11 +141,13 @@ struct ChargeRecord {
   uint64_t fingerprint_low = 0;
   int64_t created_at_us = 0;
   int64_t granted_at_us = 0;
-  uint64_t granted_sequence = 0;  // Unique: a command grants at most one charge.
-  int64_t expires_at_us = 0;      // While is_reserved: the end of its ttl, in service time.
-  uint64_t session = 0;           // That charged it, whether it still exists or not; 0: none.
-  Blob lifecycle;                 // Encoded ChargeLifecycle: mostly empty.
-  Index first_item = kNone;       // In request order.
+  // Together unique: only a Reconcile records more than one charge.
+  uint64_t granted_sequence = 0;
+  uint32_t granted_index = 0;
+  int64_t expires_at_us = 0;  // While is_reserved: the end of its ttl, in service time.
+  uint64_t session = 0;       // That charged it, whether it still exists or not; 0: none.
+  Blob lifecycle;             // Encoded ChargeLifecycle: mostly empty.
+  Index first_item = kNone;   // In request order.
   uint32_t id_hash = 0;
   Index hash_next = kNone;  // Free records: the next free one.
   int32_t priority = 0;
@@ -169,6 +171,7 @@ struct ItemRecord {
   Index prev_in_pool = kNone;    // Newer.
   Index measured = kNone;        // Its MeasuredRecord; kNone: never measured.
   bool is_reserved = false;
+  bool is_listed = false;  // By the Reconcile of its region's session that is under way.
 };
 
 // What a node last saw an item really use. Changes no usage.
@@ -199,6 +202,7 @@ struct NodeRecord {
   uint64_t incarnation = 0;         // Highest of its sessions.
   uint64_t fenced_incarnation = 0;  // Sessions up to this one are fenced; 0: none.
   int64_t not_ready_since_us = 0;   // Service time.
+  int64_t reconciled_at_us = 0;     // Command time of the end of its last Reconcile; 0: none.
   int64_t unheard_since_us = 0;     // Service time since which no session of it is ACTIVE.
   Index session = kNone;            // Its current one, ACTIVE or SILENT.
   Index first_region = kNone;       // In no particular order.
@@ -207,6 +211,14 @@ struct NodeRecord {
   Index hash_next = kNone;  // Free records: the next free one.
   bool is_not_ready = false;
   bool is_lost = false;  // Declared so by a Tick, until it is heard again.
+};
+
+// How far a session's Reconcile has come.
+struct ReconcileProgress {
+  uint64_t next_part = 0;  // 0: none is under way.
+  uint64_t as_of = 0;
+  // So far: items listed and, of these, unknown before, resized, and of another size; released.
+  uint64_t listed = 0, recorded = 0, resized = 0, differing = 0, released = 0;
 };
 
 enum class SessionState : uint8_t { kActive = 0, kSilent, kClosed, kFenced, kSuperseded };
@@ -218,6 +230,8 @@ struct SessionRecord {
   Blob owner;
   Blob node_name;  // May be empty: of a scheduler.
   Blob why;        // Of its end.
+  Blob reconcile_id;
+  ReconcileProgress reconcile;
   uint64_t incarnation = 0;
   uint64_t fingerprint_high = 0;  // Of all that the request to open it said.
   uint64_t fingerprint_low = 0;

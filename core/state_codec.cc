@@ -119,6 +119,7 @@ struct ObjectEncoder {
     const ChargeRecord& charge = state.charges[i];
     if (charge.id.empty()) return false;
     Start(kChargeKind, charge.granted_sequence);
+    if (charge.granted_index > 0) Encoder(&key).BigEndian(charge.granted_index);
     Encoder out(&value);
     out.String(charge.id.view());
     out.String(charge.details.view());
@@ -146,6 +147,7 @@ struct ObjectEncoder {
       out.Uint(state.items[item].placed_sequence - charge.granted_sequence);
       Weighted(state.items[item], charge.granted_at_us);
       Measured(state.items[item].measured);
+      out.Bool(state.items[item].is_listed);
     }
     return true;
   }
@@ -200,6 +202,7 @@ struct ObjectEncoder {
     out.Int(node.not_ready_since_us);
     out.Int(node.unheard_since_us);
     out.Bool(node.is_lost);
+    out.Int(node.reconciled_at_us);
     return true;
   }
 
@@ -220,6 +223,15 @@ struct ObjectEncoder {
     out.Int(session.ended_at_us);
     out.Uint(static_cast<uint64_t>(session.state));
     out.Uint(session.node == kNone ? 0 : state.nodes[session.node].id);
+    const ReconcileProgress& reconcile = session.reconcile;
+    out.String(session.reconcile_id.view());
+    out.Uint(reconcile.next_part);
+    out.Uint(reconcile.as_of);
+    out.Uint(reconcile.listed);
+    out.Uint(reconcile.recorded);
+    out.Uint(reconcile.resized);
+    out.Uint(reconcile.differing);
+    out.Uint(reconcile.released);
     return true;
   }
 };

@@ -7,6 +7,7 @@
 #define CORE_STATE_EDITOR_H_
 
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -69,6 +70,7 @@ class StateEditor {
   void EndSession(Index session, SessionState how, absl::string_view why, int64_t at_us);
   // REQUIRES: it has ended.
   void RemoveSession(Index session);
+  void SetReconcile(Index session, const ReconcileProgress& progress, absl::string_view id);
 
   // The node (kNone: none) answers for the region from now on.
   void BindRegion(Index region, Index node);
@@ -189,6 +191,12 @@ class StateEditor {
   void CountReserved(Index pool, ByteCount bytes, bool add);
   void LinkItemAsNewest(Index item);
   void LinkItemByAge(Index item);
+  // Greater for newer ones.
+  std::tuple<uint64_t, uint64_t, uint32_t> AgeOf(Index item) const {
+    const ItemRecord& record = state_.items[item];
+    const ChargeRecord& charge = state_.charges[record.charge];
+    return {record.placed_sequence, charge.granted_sequence, charge.granted_index};
+  }
   void UnlinkItemFromPool(Index item);
   // Adds what was measured of the item to its region's sums, or takes it off.
   void CountMeasured(Index item, bool add);

@@ -69,13 +69,9 @@ void StateEditor::UnlinkItemFromPool(Index i) {
 }
 
 void StateEditor::LinkItemByAge(Index i) {
-  const auto age = [this](Index item) {
-    const ItemRecord& record = state_.items[item];
-    return std::make_pair(record.placed_sequence, state_.charges[record.charge].granted_sequence);
-  };
   Index newer = kNone;
   Index older = state_.pools[state_.items[i].pool].first_item;
-  while (older != kNone && age(older) > age(i)) {
+  while (older != kNone && AgeOf(older) > AgeOf(i)) {
     newer = older;
     older = state_.items[older].next_in_pool;
   }
@@ -91,11 +87,7 @@ void StateEditor::SortItems(Index pool) {
   std::vector<Index> items;
   for (Index i = state_.pools[pool].first_item; i != kNone; i = state_.items[i].next_in_pool)
     items.push_back(i);
-  const auto key = [this](Index i) {
-    const ItemRecord& item = state_.items[i];
-    return std::make_pair(item.placed_sequence, state_.charges[item.charge].granted_sequence);
-  };
-  std::sort(items.begin(), items.end(), [&key](Index a, Index b) { return key(a) < key(b); });
+  std::sort(items.begin(), items.end(), [this](Index a, Index b) { return AgeOf(a) < AgeOf(b); });
   state_.pools.Mutable(pool).first_item = kNone;
   for (const Index i : items) LinkItemAsNewest(i);
 }

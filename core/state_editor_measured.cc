@@ -50,6 +50,7 @@ void StateEditor::MergeItem(Index i, Index into, int64_t time_us) {
     state_.items.Mutable(into).placed_sequence = item.placed_sequence;
     LinkItemByAge(into);
   }
+  if (item.is_listed) state_.items.Mutable(into).is_listed = true;
   if (item.measured != kNone) MergeMeasured(measured, into);
 }
 

@@ -108,8 +108,17 @@ void StateEditor::RemoveSession(Index i) {
   session.owner.Retire(epochs_);
   session.node_name.Retire(epochs_);
   session.why.Retire(epochs_);
+  session.reconcile_id.Retire(epochs_);
   --state_.scalars.sessions;
   FreeRecord(state_.sessions, i, state_.scalars.free_session, &SessionRecord::id_next);
+}
+
+void StateEditor::SetReconcile(Index i, const ReconcileProgress& progress, absl::string_view id) {
+  SessionRecord& session = state_.sessions.Mutable(i);
+  session.reconcile = progress;
+  if (session.reconcile_id.view() == id) return;
+  session.reconcile_id.Retire(epochs_);
+  session.reconcile_id = Blob::Make(id);
 }
 
 // ---- Regions of nodes ----

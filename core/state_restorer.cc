@@ -57,9 +57,12 @@ absl::Status StateRestorer::AddObject(absl::string_view key, absl::string_view v
       status = AddPool(cgroup, key_in.BigEndian(), &in);
       break;
     }
-    case kChargeKind:
-      status = AddCharge(key_in.BigEndian(), &in);
+    case kChargeKind: {
+      const uint64_t granted_sequence = key_in.BigEndian();
+      const uint64_t granted_index = key_in.done() ? 0 : key_in.BigEndian();
+      status = AddCharge(granted_sequence, granted_index, &in);
       break;
+    }
     case kTombstoneKind:
       status = AddTombstone(key_in.BigEndian(), &in);
       break;
@@ -222,7 +225,8 @@ absl::Status StateRestorer::AddPool(uint64_t cgroup_id, uint64_t region_id, Deco
   return absl::OkStatus();
 }
 
-absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
+absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, uint64_t granted_index,
+                                      Decoder* in) {
   State& state = ledger_->state_;
   const absl::string_view id = in->String(), details = in->String();
   const uint64_t high = in->BigEndian(), low = in->BigEndian();
@@ -250,6 +254,7 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
   charge.created_at_us = created_at_us;
   charge.granted_at_us = granted_at_us;
   charge.granted_sequence = granted_sequence;
+  charge.granted_index = static_cast<uint32_t>(granted_index);
   charge.has_priority = has_priority;
   charge.priority = static_cast<int32_t>(priority);
   charge.items_granted = static_cast<uint16_t>(items_granted);
@@ -292,6 +297,7 @@ absl::Status StateRestorer::AddCharge(uint64_t granted_sequence, Decoder* in) {
     if (in->Bool() && !AddMeasured(last_item, in)) {
       return Damaged(absl::StrCat("a malformed measured item of charge ", granted_sequence));
     }
+    state.items.Mutable(last_item).is_listed = in->Bool();
   }
   return absl::OkStatus();
 }
@@ -323,6 +329,7 @@ absl::Status StateRestorer::AddNode(uint64_t id, Decoder* in) {
   const bool is_not_ready = in->Bool();
   const int64_t not_ready_since_us = in->Int(), unheard_since_us = in->Int();
   const bool is_lost = in->Bool();
+  const int64_t reconciled_at_us = in->Int();
   if (!in->ok() || id == 0 || name.empty() || state.FindNode(name) != kNone ||
       !nodes_.emplace(id, state.nodes.size()).second) {
     return Damaged(absl::StrCat("a malformed node ", id));
@@ -333,6 +340,7 @@ absl::Status StateRestorer::AddNode(uint64_t id, Decoder* in) {
   node.fenced_incarnation = fenced_incarnation;
   node.unheard_since_us = unheard_since_us;
   node.is_lost = is_lost;
+  node.reconciled_at_us = reconciled_at_us;
   ledger_->editor().SetNotReady(i, is_not_ready, why, not_ready_since_us);
   return absl::OkStatus();
 }
@@ -348,6 +356,14 @@ absl::Status StateRestorer::AddSession(uint64_t id, Decoder* in) {
   record.heard_at_us = in->Int();
   record.ended_at_us = in->Int();
   const uint64_t how = in->Uint(), node_id = in->Uint();
+  const absl::string_view reconcile_id = in->String();
+  record.reconcile.next_part = in->Uint();
+  record.reconcile.as_of = in->Uint();
+  record.reconcile.listed = in->Uint();
+  record.reconcile.recorded = in->Uint();
+  record.reconcile.resized = in->Uint();
+  record.reconcile.differing = in->Uint();
+  record.reconcile.released = in->Uint();
   const auto node = nodes_.find(node_id);
   if (!in->ok() || id == 0 || how > static_cast<uint64_t>(SessionState::kSuperseded) ||
       (node_id != 0 && node == nodes_.end())) {
@@ -360,6 +376,7 @@ absl::Status StateRestorer::AddSession(uint64_t id, Decoder* in) {
   const Index i = ledger_->editor().AddSession(id, Hash128{high, low}, owner, node_name);
   SessionRecord& session = state.sessions.Mutable(i);
   session.why = Blob::Make(why);
+  ledger_->editor().SetReconcile(i, record.reconcile, reconcile_id);
   session.incarnation = record.incarnation;
   session.ttl_us = record.ttl_us;
   session.opened_at_us = record.opened_at_us;

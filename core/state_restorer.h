@@ -38,7 +38,7 @@ class StateRestorer {
   absl::Status LinkRegions();
   absl::Status AddCgroup(uint64_t id, Decoder* in);
   absl::Status AddPool(uint64_t cgroup_id, uint64_t region_id, Decoder* in);
-  absl::Status AddCharge(uint64_t granted_sequence, Decoder* in);
+  absl::Status AddCharge(uint64_t granted_sequence, uint64_t granted_index, Decoder* in);
   // False: malformed.
   bool AddMeasured(Index item, Decoder* in);
   absl::Status AddTombstone(uint64_t serial, Decoder* in);

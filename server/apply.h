@@ -23,7 +23,7 @@ inline constexpr char kServerActor[] = "dmemd";
 // What the server adds to a request; recorded with it.
 struct CommandInput {
   int64_t time_us = 0;
-  std::string generated_charge_id;  // Of a charge without an id.
+  std::string generated_charge_id;  // Of a charge without an id; of Reconcile, how new ids begin.
   std::string actor;                // Of events; decides nothing.
 };
 
@@ -58,6 +58,12 @@ absl::Status Apply(const CommandInput& input, const v1::RequestReleaseRequest& r
                    Ledger* ledger, v1::RequestReleaseResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::UnchargeItemsRequest& request,
                    Ledger* ledger, v1::UnchargeItemsResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::ReconcileRequest& request, Ledger* ledger,
+                   v1::ReconcileResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::ReportMeasuredRequest& request,
+                   Ledger* ledger, v1::ReportMeasuredResponse* response);
+absl::Status Apply(const CommandInput& input, const v1::MoveChargeRequest& request, Ledger* ledger,
+                   v1::MoveChargeResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::SetLimitsRequest& request, Ledger* ledger,
                    v1::SetLimitsResponse* response);
 absl::Status Apply(const CommandInput& input, const v1::WriteFileRequest& request, Ledger* ledger,

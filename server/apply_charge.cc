@@ -79,6 +79,7 @@ absl::StatusOr<ChargeResult> ApplyCharge(const CommandInput& input,
   command.preemptible = request.preemptible();
   command.session = request.session();
   if (request.has_ttl()) command.ttl = absl::Microseconds(ToMicroseconds(request.ttl()));
+  if (request.basis() == v1::BASIS_MEASURED) command.basis = Basis::kMeasured;
   return ledger->Charge(command);
 }
 
@@ -105,6 +106,7 @@ void RenderChecked(const CommandInput& input, const v1::ChargeRequest& request,
   charge->set_priority(request.priority());
   charge->set_priority_is_explicit(request.has_priority());
   charge->set_preemptible(request.preemptible());
+  charge->set_basis(request.basis() == v1::BASIS_UNSPECIFIED ? v1::BASIS_BOOKED : request.basis());
   if (request.has_created_at()) {
     *charge->mutable_created_at() = request.created_at();
   } else {

@@ -207,6 +207,8 @@ void Apply(const CommandInput& input, const store::v1::Configure& configure, Led
   ConfigureCommand command;
   command.time = absl::FromUnixMicros(input.time_us);
   command.settings.implicit_cgroups = static_cast<ImplicitCgroups>(configure.implicit_cgroups());
+  command.settings.unattributed =
+      configure.ignore_unattributed() ? UnattributedPolicy::kIgnore : UnattributedPolicy::kReduce;
   command.settings.tombstone_window_us = configure.tombstone_window_us();
   command.settings.tombstones_max = configure.tombstones_max();
   command.settings.regions_max = configure.regions_max();
@@ -224,6 +226,7 @@ store::v1::Configure ToProto(const Settings& settings) {
   store::v1::Configure configure;
   configure.set_implicit_cgroups(
       static_cast<store::v1::Configure::ImplicitCgroups>(settings.implicit_cgroups));
+  configure.set_ignore_unattributed(settings.unattributed == UnattributedPolicy::kIgnore);
   configure.set_tombstone_window_us(settings.tombstone_window_us);
   configure.set_tombstones_max(settings.tombstones_max);
   configure.set_regions_max(settings.regions_max);

@@ -26,6 +26,12 @@ absl::optional<ImplicitCgroups> ParseImplicitCgroups(absl::string_view value) {
   return absl::nullopt;
 }
 
+absl::optional<UnattributedPolicy> ParseUnattributed(absl::string_view value) {
+  if (value == "reduce") return UnattributedPolicy::kReduce;
+  if (value == "ignore") return UnattributedPolicy::kIgnore;
+  return absl::nullopt;
+}
+
 absl::optional<MetricsDetail> ParseMetricsDetail(absl::string_view value) {
   if (value == "regions") return MetricsDetail::kRegions;
   if (value == "default") return MetricsDetail::kDefault;
@@ -97,6 +103,9 @@ absl::Status Validate(const Config& config) {
   if (config.stale_regions != "allow" && config.stale_regions != "refuse") {
     return BadFlag("stale-regions", config.stale_regions, "allow or refuse");
   }
+  if (!ParseUnattributed(config.unattributed).has_value()) {
+    return BadFlag("unattributed", config.unattributed, "reduce or ignore");
+  }
   for (const absl::Status& bound :
        {CheckSeconds("lost-after", config.lost_after_seconds, 1, 24 * 3600),
         CheckBound("sessions-max", config.settings.sessions_max, kObjectsMax),
@@ -121,6 +130,7 @@ absl::Status Validate(const Config& config) {
 Settings SettingsOf(const Config& config) {
   Settings settings = config.settings;
   settings.implicit_cgroups = *ParseImplicitCgroups(config.implicit_cgroups);
+  settings.unattributed = *ParseUnattributed(config.unattributed);
   settings.tombstone_window_us = std::llround(config.tombstone_window_seconds * 1e6);
   settings.refuses_stale_regions = config.stale_regions == "refuse";
   settings.lost_after_us = std::llround(config.lost_after_seconds * 1e6);

@@ -30,6 +30,7 @@ struct Config {
   std::string implicit_cgroups = "on";
   std::string stale_regions = "allow";
   double lost_after_seconds = 300;
+  std::string unattributed = "reduce";
   bool insecure = false;
   double tombstone_window_seconds = 600;
   double checkpoint_interval_seconds = 60;

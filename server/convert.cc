@@ -54,6 +54,12 @@ void ToProto(const RegionView& view, v1::Region* region) {
   region->set_over_bytes(view.over.value());
   region->set_live_items(view.live_items);
   region->set_reservations_bytes(view.reservations.value());
+  if (view.device_used_at_us != 0)
+    ToProto(view.device_used_at_us, region->mutable_device_used_at());
+  region->set_device_used_bytes(view.device_used.value());
+  region->set_unattributed_bytes(view.unattributed.value());
+  region->set_measured_bytes(view.measured.value());
+  region->set_over_grant_bytes(view.over_grant.value());
 }
 
 void ToProto(const GroupView& view, v1::RegionGroup* group) {
@@ -111,13 +117,22 @@ void ToProto(const PoolView& view, v1::Pool* pool) {
 void ToProto(const ChargeView& view, v1::Charge* charge) {
   charge->set_charge_id(view.charge_id);
   charge->set_state(StateOf(view));
+  ByteCount measured, over_grant;
   for (const ItemView& item : view.items) {
     v1::ChargeItem* added = charge->add_items();
     added->set_cgroup(item.cgroup);
     added->set_region(item.region);
     added->set_bytes(item.bytes.value());
     added->set_reserved(item.is_reserved);
+    if (!item.measured.has_value()) continue;
+    added->set_measured_bytes(item.measured->value());
+    ToProto(item.measured_at_us, added->mutable_measured_at());
+    measured = measured.PlusSaturating(*item.measured);
+    over_grant = over_grant.PlusSaturating(item.measured->MinusOrZero(item.bytes));
   }
+  charge->set_measured_bytes(measured.value());
+  charge->set_over_grant_bytes(over_grant.value());
+  charge->set_basis(view.basis == Basis::kMeasured ? v1::BASIS_MEASURED : v1::BASIS_BOOKED);
   if (!view.owner_kind.empty() || !view.owner_namespace.empty() || !view.owner_name.empty() ||
       !view.owner_uid.empty() || !view.owner_container.empty()) {
     v1::Owner* owner = charge->mutable_owner();

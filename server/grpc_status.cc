@@ -25,7 +25,7 @@ absl::string_view Fact(const ErrorFacts& facts, absl::string_view key) {
 
 bool IsCounterRefusal(const ErrorFacts& facts) {
   return facts.reason == "MAX_EXCEEDED" || facts.reason == "CAPACITY" ||
-         facts.reason == "COUNTER_OVERFLOW";
+         facts.reason == "UNATTRIBUTED" || facts.reason == "COUNTER_OVERFLOW";
 }
 
 google::rpc::QuotaFailure QuotaFailureOf(const absl::Status& status, const ErrorFacts& facts) {
@@ -38,9 +38,10 @@ google::rpc::QuotaFailure QuotaFailureOf(const absl::Status& status, const Error
   violation->set_description(std::string(status.message()));
   violation->set_api_service("dmem.v1.QuotaService");
   violation->set_quota_metric("dmem.usage_bytes");
-  violation->set_quota_id(facts.reason == "CAPACITY" ? "grantable_bytes" : "max_bytes");
-  for (const char* key : {"counter_cgroup", "counter_region", "usage_bytes", "requested_bytes",
-                          "short_bytes", "largest_grantable_bytes"}) {
+  violation->set_quota_id(cgroup.empty() ? "grantable_bytes" : "max_bytes");
+  for (const char* key :
+       {"counter_cgroup", "counter_region", "usage_bytes", "requested_bytes", "short_bytes",
+        "largest_grantable_bytes", "grantable_bytes", "unattributed_bytes"}) {
     const absl::string_view value = Fact(facts, key);
     if (!value.empty()) (*violation->mutable_quota_dimensions())[key] = std::string(value);
   }

@@ -42,6 +42,9 @@ void AddFlags(CLI::App* app, Config* config) {
        "Seconds that a node is both NotReady and not heard before its regions leave their groups");
   flag("--sessions-max", config->settings.sessions_max,
        "Sessions at most, those that ended lately included; and as many nodes");
+  flag("--unattributed", config->unattributed,
+       "What memory in use on a device that belongs to no charge does: reduce what the device's "
+       "region grants, or ignore");
   flag("--tombstone-window", config->tombstone_window_seconds,
        "Seconds that a spent charge id is remembered; longer than any client retries");
   flag("--tombstones-max", config->settings.tombstones_max, "Spent charge ids remembered at most");

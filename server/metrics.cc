@@ -25,6 +25,11 @@ enum ObjectFamily : size_t {
   kRegionUsage,
   kRegionOver,
   kRegionReservations,
+  kNodeReconciled,
+  kRegionDeviceUsed,
+  kRegionUnattributed,
+  kRegionMeasured,
+  kRegionOverGrant,
   kRegionState,
   kRegionCordoned,
   kRegionInfo,
@@ -66,6 +71,16 @@ constexpr FamilyDescription kObjectTable[] = {
     {"dmemd_region_over_bytes", MetricType::Gauge, "Usage above grantable."},
     {"dmemd_region_reservations_bytes", MetricType::Gauge,
      "Of the region's usage, what is reserved and not committed yet."},
+    {"dmemd_node_reconciled_timestamp_seconds", MetricType::Gauge,
+     "When the node's agent last finished saying all that the node holds; absent if it never did."},
+    {"dmemd_region_device_used_bytes", MetricType::Gauge,
+     "What its node last saw in use on the device; absent if it never told."},
+    {"dmemd_region_unattributed_bytes", MetricType::Gauge,
+     "Bytes in use on the device that belonged to no charge when its node last told."},
+    {"dmemd_region_measured_bytes", MetricType::Gauge,
+     "Bytes that the region's charges were last seen to use."},
+    {"dmemd_region_over_grant_bytes", MetricType::Gauge,
+     "Bytes that charges use beyond what is booked for them, summed over the region's items."},
     {"dmemd_region_state", MetricType::Gauge, "1 for the state that the region is in."},
     {"dmemd_region_cordoned", MetricType::Gauge, "1 if the region takes no new charges."},
     {"dmemd_region_info", MetricType::Gauge,
@@ -170,7 +185,7 @@ constexpr FamilyDescription kServiceTable[] = {
 };
 static_assert(sizeof(kServiceTable) / sizeof(kServiceTable[0]) == kServiceFamilies, "one row each");
 
-constexpr size_t kSeriesPerRegion = 13;
+constexpr size_t kSeriesPerRegion = 17;
 constexpr size_t kSeriesPerPool = 11;
 
 constexpr RegionState kRegionStates[] = {RegionState::kReady, RegionState::kStale,
@@ -188,6 +203,12 @@ void AddRegion(const RegionView& region, FamilySet* set) {
   set->AddGauge(kRegionUsage, labels, MetricBytes(region.usage));
   set->AddGauge(kRegionOver, labels, MetricBytes(region.over));
   set->AddGauge(kRegionReservations, labels, MetricBytes(region.reservations));
+  if (region.device_used_at_us != 0) {
+    set->AddGauge(kRegionDeviceUsed, labels, MetricBytes(region.device_used));
+    set->AddGauge(kRegionUnattributed, labels, MetricBytes(region.unattributed));
+    set->AddGauge(kRegionMeasured, labels, MetricBytes(region.measured));
+    set->AddGauge(kRegionOverGrant, labels, MetricBytes(region.over_grant));
+  }
   for (const RegionState state : kRegionStates) {
     set->AddGauge(kRegionState, {{"region", region.name}, {"state", std::string(NameOf(state))}},
                   region.state == state ? 1 : 0);
@@ -321,6 +342,15 @@ uint64_t AddRegions(const State& state, size_t series_max, FamilySet* set) {
   return omitted;
 }
 
+void AddNodes(const State& state, size_t series_max, FamilySet* set) {
+  for (Index i = 0; i < state.nodes.size() && set->series() < series_max; ++i) {
+    const NodeRecord& node = state.nodes[i];
+    if (node.id == 0 || node.reconciled_at_us == 0) continue;
+    set->AddGauge(kNodeReconciled, {{"node", std::string(node.name.view())}},
+                  static_cast<double>(node.reconciled_at_us) * 1e-6);
+  }
+}
+
 bool IsFirst(const State& state, const PoolRecord& pool) {
   return state.regions[pool.region].is_group && state.cgroups[pool.cgroup].depth <= 1;
 }
@@ -357,8 +387,10 @@ std::vector<prometheus::MetricFamily> CollectObjects(const State& state, int64_t
   FamilySet set(kObjectTable, kObjectFamilies);
   if (detail == MetricsDetail::kAll) series_max = static_cast<size_t>(-1) / 2;
   const uint64_t regions_omitted = AddRegions(state, series_max, &set);
+  AddNodes(state, series_max, &set);
   size_t room = (series_max - std::min(series_max, set.series())) / kSeriesPerPool;
-  if (detail == MetricsDetail::kRegions) room = 0;
+  // Regions come first: what is too little for one of them is not given to pools.
+  if (detail == MetricsDetail::kRegions || regions_omitted > 0) room = 0;
   const std::vector<Index> pools = ChoosePools(state, room);
   for (const Index pool : pools) AddPool(state, pool, time_us, &set);
   AddObjectCounts(state.scalars, &set);

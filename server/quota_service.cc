@@ -28,6 +28,7 @@ bool IsPrintable(absl::string_view text) {
 }
 
 bool NeedsChargeId(const v1::ChargeRequest& request) { return request.charge_id().empty(); }
+bool NeedsChargeId(const v1::ReconcileRequest&) { return true; }
 template <typename Request>
 bool NeedsChargeId(const Request&) {
   return false;
@@ -364,6 +365,24 @@ grpc::ServerUnaryReactor* QuotaService::UnchargeItems(Context* context,
                                                       const v1::UnchargeItemsRequest* request,
                                                       v1::UnchargeItemsResponse* response) {
   return Command(Method::kUnchargeItems, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::Reconcile(Context* context,
+                                                  const v1::ReconcileRequest* request,
+                                                  v1::ReconcileResponse* response) {
+  return Command(Method::kReconcile, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ReportMeasured(Context* context,
+                                                       const v1::ReportMeasuredRequest* request,
+                                                       v1::ReportMeasuredResponse* response) {
+  return Command(Method::kReportMeasured, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::MoveCharge(Context* context,
+                                                   const v1::MoveChargeRequest* request,
+                                                   v1::MoveChargeResponse* response) {
+  return Command(Method::kMoveCharge, context, request, response);
 }
 
 grpc::ServerUnaryReactor* QuotaService::SetLimits(Context* context,

@@ -90,6 +90,12 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                  v1::FenceResponse* response) override;
   Reactor* ReportRegionState(Context* context, const v1::ReportRegionStateRequest* request,
                              v1::ReportRegionStateResponse* response) override;
+  Reactor* Reconcile(Context* context, const v1::ReconcileRequest* request,
+                     v1::ReconcileResponse* response) override;
+  Reactor* ReportMeasured(Context* context, const v1::ReportMeasuredRequest* request,
+                          v1::ReportMeasuredResponse* response) override;
+  Reactor* MoveCharge(Context* context, const v1::MoveChargeRequest* request,
+                      v1::MoveChargeResponse* response) override;
   Reactor* SetLimits(Context* context, const v1::SetLimitsRequest* request,
                      v1::SetLimitsResponse* response) override;
   Reactor* CreateCgroup(Context* context, const v1::CreateCgroupRequest* request,

@@ -84,6 +84,12 @@ absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
     case Entry::kResume:
       Apply(input, entry.resume(), ledger);
       return absl::OkStatus();
+    case Entry::kReportMeasured:
+      return Apply(input, entry.report_measured(), ledger, nullptr);
+    case Entry::kReconcile:
+      return Apply(input, entry.reconcile(), ledger, nullptr);
+    case Entry::kMoveCharge:
+      return Apply(input, entry.move_charge(), ledger, nullptr);
     case Entry::kConfigure:
       Apply(input, entry.configure(), ledger);
       return absl::OkStatus();

@@ -72,6 +72,15 @@ inline int EntryField(const v1::ReportRegionStateRequest&) {
 }
 inline int EntryField(const store::v1::Tick&) { return store::v1::Entry::kTickFieldNumber; }
 inline int EntryField(const store::v1::Resume&) { return store::v1::Entry::kResumeFieldNumber; }
+inline int EntryField(const v1::ReportMeasuredRequest&) {
+  return store::v1::Entry::kReportMeasuredFieldNumber;
+}
+inline int EntryField(const v1::ReconcileRequest&) {
+  return store::v1::Entry::kReconcileFieldNumber;
+}
+inline int EntryField(const v1::MoveChargeRequest&) {
+  return store::v1::Entry::kMoveChargeFieldNumber;
+}
 inline int EntryField(const store::v1::Configure&) {
   return store::v1::Entry::kConfigureFieldNumber;
 }

@@ -10,14 +10,15 @@ namespace {
 constexpr uint64_t kFirstBoundMicroseconds = 32;  // The last bucket then ends at 16.8 s.
 
 constexpr const char* kMethodNames[] = {
-    "Register",       "Unregister",    "Cordon",          "RegisterGroup", "UnregisterGroup",
-    "Charge",         "BatchCharge",   "Uncharge",        "Resize",        "OpenSession",
-    "KeepAlive",      "CloseSession",  "DeclareNotReady", "Fence",         "ReportRegionState",
-    "SetLimits",      "CreateCgroup",  "DeleteCgroup",    "EvictValuable", "EvictCandidates",
-    "GetHeadroom",    "GetPool",       "ListPools",       "ListRegions",   "ListCgroups",
-    "ListCharges",    "ListSessions",  "ListNodes",       "ReadFile",      "WriteFile",
-    "Check",          "GetServerInfo", "Commit",          "Cancel",        "Renew",
-    "RequestRelease", "UnchargeItems", "Watch",           "ListEvents",
+    "Register",     "Unregister",     "Cordon",          "RegisterGroup",  "UnregisterGroup",
+    "Charge",       "BatchCharge",    "Uncharge",        "Resize",         "OpenSession",
+    "KeepAlive",    "CloseSession",   "DeclareNotReady", "Fence",          "ReportRegionState",
+    "Reconcile",    "ReportMeasured", "MoveCharge",      "SetLimits",      "CreateCgroup",
+    "DeleteCgroup", "EvictValuable",  "EvictCandidates", "GetHeadroom",    "GetPool",
+    "ListPools",    "ListRegions",    "ListCgroups",     "ListCharges",    "ListSessions",
+    "ListNodes",    "ReadFile",       "WriteFile",       "Check",          "GetServerInfo",
+    "Commit",       "Cancel",         "Renew",           "RequestRelease", "UnchargeItems",
+    "Watch",        "ListEvents",
 };
 static_assert(sizeof(kMethodNames) / sizeof(kMethodNames[0]) == static_cast<size_t>(Method::kCount),
               "a name for each method");

@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kOwnerBytesMax = 253;
 constexpr size_t kLabelsMax = 16;
+constexpr size_t kReconcileIdBytesMax = 64;
 constexpr size_t kLabelKeyBytesMax = 63;
 constexpr size_t kLabelValueBytesMax = 255;
 constexpr size_t kTextBytesMax = 4096;
@@ -33,23 +34,31 @@ absl::Status CheckOptionalRegion(absl::string_view field, absl::string_view regi
   return CheckName(ValidateRegionRef, Field(field), region);
 }
 
-absl::Status CheckOwner(const v1::Owner& owner) {
-  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.kind"), owner.kind(), kOwnerBytesMax));
-  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.namespace"), owner.namespace_(), kOwnerBytesMax));
-  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.name"), owner.name(), kOwnerBytesMax));
-  DMEM_RETURN_IF_ERROR(CheckLength(Field("owner.uid"), owner.uid(), kOwnerBytesMax));
-  return CheckLength(Field("owner.container"), owner.container(), kOwnerBytesMax);
+// `in`: what stands before their names, "" or "items[2].".
+absl::Status CheckOwner(const v1::Owner& owner, absl::string_view in) {
+  const auto check = [in](absl::string_view name, absl::string_view value) {
+    if (value.size() <= kOwnerBytesMax) return absl::OkStatus();
+    return CheckLength(Field(absl::StrCat(in, name)), value, kOwnerBytesMax);
+  };
+  DMEM_RETURN_IF_ERROR(check("owner.kind", owner.kind()));
+  DMEM_RETURN_IF_ERROR(check("owner.namespace", owner.namespace_()));
+  DMEM_RETURN_IF_ERROR(check("owner.name", owner.name()));
+  DMEM_RETURN_IF_ERROR(check("owner.uid", owner.uid()));
+  return check("owner.container", owner.container());
 }
 
-absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& labels) {
+absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& labels,
+                         absl::string_view in) {
+  if (labels.empty()) return absl::OkStatus();
+  const std::string field = absl::StrCat(in, "labels");
   if (labels.size() > kLabelsMax) {
-    return InvalidField("labels", absl::StrCat(labels.size(), " entries"), "at most 16 entries");
+    return InvalidField(field, absl::StrCat(labels.size(), " entries"), "at most 16 entries");
   }
   for (const auto& label : labels) {
     if (label.first.empty() || label.first.size() > kLabelKeyBytesMax) {
-      return InvalidField("labels", label.first, "keyed by 1 to 63 bytes");
+      return InvalidField(field, label.first, "keyed by 1 to 63 bytes");
     }
-    DMEM_RETURN_IF_ERROR(CheckLength(Field(absl::StrCat("labels[\"", label.first, "\"]")),
+    DMEM_RETURN_IF_ERROR(CheckLength(Field(absl::StrCat(field, "[\"", label.first, "\"]")),
                                      label.second, kLabelValueBytesMax));
   }
   return absl::OkStatus();
@@ -85,6 +94,11 @@ absl::Status Validate(const v1::RegisterRequest& request) {
   DMEM_RETURN_IF_ERROR(CheckUnset("region.session", region.session() != 0));
   DMEM_RETURN_IF_ERROR(CheckUnset("region.awaits_registration", region.awaits_registration()));
   DMEM_RETURN_IF_ERROR(CheckUnset("region.failure", !region.failure().empty()));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.device_used_at", region.has_device_used_at()));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.device_used_bytes", region.device_used_bytes() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.unattributed_bytes", region.unattributed_bytes() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.measured_bytes", region.measured_bytes() != 0));
+  DMEM_RETURN_IF_ERROR(CheckUnset("region.over_grant_bytes", region.over_grant_bytes() != 0));
   return CheckUnset("region.grantable_is_explicit", region.grantable_is_explicit());
 }
 
@@ -121,15 +135,53 @@ absl::Status Validate(const v1::ChargeRequest& request) {
     DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("items", i, "region"), item.region()));
     DMEM_RETURN_IF_ERROR(CheckBytes(Field("items", i, "bytes"), item.bytes()));
     if (item.reserved()) return CheckUnset(Field("items", i, "reserved").Path(), true);
+    if (item.has_measured_bytes() || item.has_measured_at()) {
+      return InvalidField(Field("items", i, "measured_bytes").Path(), "set",
+                          "unset: told by ReportMeasured");
+    }
   }
   DMEM_RETURN_IF_ERROR(CheckEnum(Field("mode"), request.mode(),
                                  v1::ChargeMode_IsValid(request.mode()), "ChargeMode"));
+  DMEM_RETURN_IF_ERROR(
+      CheckEnum(Field("basis"), request.basis(), v1::Basis_IsValid(request.basis()), "Basis"));
   if (request.has_ttl()) DMEM_RETURN_IF_ERROR(CheckReservationTtl(request.ttl()));
-  if (request.has_owner()) DMEM_RETURN_IF_ERROR(CheckOwner(request.owner()));
-  DMEM_RETURN_IF_ERROR(CheckLabels(request.labels()));
+  if (request.has_owner()) DMEM_RETURN_IF_ERROR(CheckOwner(request.owner(), ""));
+  DMEM_RETURN_IF_ERROR(CheckLabels(request.labels(), ""));
   DMEM_RETURN_IF_ERROR(CheckDistinct("items", request.items_size(), [&request](size_t i) {
     const v1::ChargeItem& item = request.items(static_cast<int>(i));
     return Key(item.cgroup(), item.region(), absl::string_view());
+  }));
+  return CheckCommandBytes(request.ByteSizeLong());
+}
+
+absl::Status Validate(const v1::ReconcileRequest& request) {
+  if (request.session() == 0) return InvalidField("session", "0", "that of a node's agent");
+  DMEM_RETURN_IF_ERROR(CheckName(ValidateChargeId, Field("reconcile_id"), request.reconcile_id()));
+  DMEM_RETURN_IF_ERROR(
+      CheckLength(Field("reconcile_id"), request.reconcile_id(), kReconcileIdBytesMax));
+  if (request.items_size() > 0) {
+    DMEM_RETURN_IF_ERROR(CheckCount("items", request.items_size(), kItemsMax));
+  }
+  for (int i = 0; i < request.items_size(); ++i) {
+    const v1::HeldItem& item = request.items(i);
+    DMEM_RETURN_IF_ERROR(
+        CheckName(ValidateChargeId, Field("items", i, "charge_id"), item.charge_id()));
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupPath, Field("items", i, "cgroup"), item.cgroup()));
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionRef, Field("items", i, "region"), item.region()));
+    DMEM_RETURN_IF_ERROR(CheckBytes(Field("items", i, "bytes"), item.bytes()));
+    if (item.has_created_at()) {
+      DMEM_RETURN_IF_ERROR(CheckTimestamp(Field("items", i, "created_at"), item.created_at()));
+    }
+    DMEM_RETURN_IF_ERROR(CheckEnum(Field("items", i, "basis"), item.basis(),
+                                   v1::Basis_IsValid(item.basis()), "Basis"));
+    if (!item.has_owner() && item.labels().empty()) continue;
+    const std::string in = absl::StrCat("items[", i, "].");
+    DMEM_RETURN_IF_ERROR(CheckOwner(item.owner(), in));
+    DMEM_RETURN_IF_ERROR(CheckLabels(item.labels(), in));
+  }
+  DMEM_RETURN_IF_ERROR(CheckDistinct("items", request.items_size(), [&request](size_t i) {
+    const v1::HeldItem& item = request.items(static_cast<int>(i));
+    return Key(item.charge_id(), item.cgroup(), item.region());
   }));
   return CheckCommandBytes(request.ByteSizeLong());
 }

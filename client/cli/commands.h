@@ -19,6 +19,7 @@ void AddSessionCommands(CLI::App& app, Command& command);  // get and describe, 
 void AddCgroupCommands(CLI::App& app, Command& command);   // create, delete, set limits
 void AddChargeCommands(CLI::App& app, Command& command);   // charge, uncharge, resize
 void AddReservationCommands(CLI::App& app, Command& command);  // commit, cancel, renew, release
+void AddMoveCommand(CLI::App& app, Command& command);          // move
 void AddEvictCommands(CLI::App& app, Command& command);        // evict-candidates, evict-valuable
 void AddHeadroomCommand(CLI::App& app, Command& command);      // headroom
 void AddTextCommands(CLI::App& app, Command& command);         // cat, write

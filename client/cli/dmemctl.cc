@@ -161,6 +161,7 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
   AddCgroupCommands(app, command);
   AddChargeCommands(app, command);
   AddReservationCommands(app, command);
+  AddMoveCommand(app, command);
   AddEvictCommands(app, command);
   AddHeadroomCommand(app, command);
   AddTextCommands(app, command);

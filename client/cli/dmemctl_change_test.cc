@@ -275,6 +275,15 @@ TEST_F(DmemctlTest, ResizeSendsAnAbsoluteSize) {
             "expected_bytes: 12884901888 } mode: CHARGE_MODE_CHECK_ONLY}");
 }
 
+TEST_F(DmemctlTest, MoveSaysWhatMovedAndWhatHadMovedBefore) {
+  Answer<v1::MoveChargeResponse>("charge { charge_id: 'a' } moved_items: 2 freed_cgroups: 8");
+  EXPECT_EQ(Output({"move", "charge/a", "@8", "/t"}), "charge/a moved, 2 items\ncgroup/@8 freed\n");
+  EXPECT_EQ(service_.last_request(),
+            "MoveChargeRequest {charge_id: \"a\" from_cgroup: \"@8\" to_cgroup: \"/t\"}");
+  Answer<v1::MoveChargeResponse>("charge { charge_id: 'a' }");
+  EXPECT_EQ(Output({"move", "a", "/s", "/t"}), "charge/a is in /t already\n");
+}
+
 TEST_F(DmemctlTest, JsonOfAChangeIsTheAnswer) {
   Answer<v1::UnchargeResponse>(
       "results { charge_id: 'a' outcome: UNCHARGE_OUTCOME_RELEASED } sequence: 5");

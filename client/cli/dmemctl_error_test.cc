@@ -83,6 +83,38 @@ TEST_F(DmemctlTest, RefusalByAFullDeviceNamesNoPoolAndNoLimit) {
             "  dmemctl evict-candidates n1/gpu0 1Ki\n");
 }
 
+TEST_F(DmemctlTest, ARefusalForMemoryOfNobodySaysWhatIsGrantedAndWhatIsInTheWay) {
+  service_.Fail<v1::ResizeResponse>(Error(kExhausted, "no room", "UNATTRIBUTED",
+                                          {{"item", "0"},
+                                           {"cgroup", "/a"},
+                                           {"region", "n1/gpu0"},
+                                           {"bytes", "1024"},
+                                           {"counter_region", "n1/gpu0"},
+                                           {"usage_bytes", "2048"},
+                                           {"max_bytes", "2560"},
+                                           {"grantable_bytes", "4096"},
+                                           {"unattributed_bytes", "1536"},
+                                           {"requested_bytes", "1024"},
+                                           {"short_bytes", "512"},
+                                           {"largest_grantable_bytes", "512"}}));
+  const Result result = Run({"resize", "a", "/a", "n1/gpu0", "2Ki"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.err,
+            "Error: no room\n"
+            "  Region:           n1/gpu0\n"
+            "  Usage:            2KiB (2048 bytes)\n"
+            "  Grantable:        4KiB (4096 bytes)\n"
+            "  Unattributed:     1.5KiB (1536 bytes) in use on the device, by no charge\n"
+            "  Granted at most:  2.5KiB (2560 bytes)\n"
+            "  Asked:            1KiB (1024 bytes)\n"
+            "  Short by:         512 bytes\n"
+            "  Refused item:     1KiB to /a in n1/gpu0 (items[0])\n"
+            "  Would fit now:    512 bytes\n"
+            "Next:\n"
+            "  dmemctl describe region n1/gpu0\n"
+            "  dmemctl evict-candidates n1/gpu0 512\n");
+}
+
 TEST_F(DmemctlTest, SuggestedCommandsAreQuotedForTheShell) {
   auto facts = MaxExceededFacts();
   for (auto& [key, value] : facts) {
@@ -264,6 +296,7 @@ TEST_F(DmemctlTest, HelpHasExamplesAndExitCodesWithin100Columns) {
                                                            {"charge"},
                                                            {"uncharge"},
                                                            {"resize"},
+                                                           {"move"},
                                                            {"evict-candidates"},
                                                            {"evict-valuable"},
                                                            {"headroom"},

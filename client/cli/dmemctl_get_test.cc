@@ -289,6 +289,42 @@ TEST_F(DmemctlTest, DescribeRegionShowsTheFirstLevelOfItsPools) {
             "/a      n1/gpu0  0     0     0    0    0    0     0     0\n");
 }
 
+TEST_F(DmemctlTest, DescribeShowsWhatNodesMeasured) {
+  Answer<v1::ListRegionsResponse>(R"pb(
+    regions {
+      name: "n1/gpu0"
+      device_used_at { seconds: 1699999990 }
+      device_used_bytes: 4096
+      unattributed_bytes: 1024
+      measured_bytes: 3072
+      over_grant_bytes: 512
+    }
+  )pb");
+  Answer<v1::ListPoolsResponse>("");
+  EXPECT_THAT(
+      Output({"describe", "region", "n1/gpu0"}),
+      HasSubstr("Device used:   4KiB (4096 bytes), seen 2023-11-14T22:13:10.000Z (10s ago)\n"
+                "Unattributed:  1KiB (1024 bytes)\n"
+                "Measured:      3KiB (3072 bytes)\n"
+                "Over-grant:    512 bytes\n"));
+  Answer<v1::ListChargesResponse>(R"pb(
+    charges {
+      charge_id: "c"
+      basis: BASIS_MEASURED
+      over_grant_bytes: 512
+      items { cgroup: "/a" region: "n1/gpu0" bytes: 1024 measured_bytes: 1536 }
+      items { cgroup: "/a" region: "n1/gpu1" bytes: 1024 }
+    }
+  )pb");
+  const std::string charge = Output({"describe", "charge", "c"});
+  EXPECT_THAT(charge, HasSubstr("Bytes:        2KiB (2048 bytes), as measured\n"));
+  EXPECT_THAT(charge, HasSubstr("Over-grant:   512 bytes\n"
+                                "Items:\n"
+                                "  CGROUP  REGION   SIZE  BYTES  MEASURED\n"
+                                "  /a      n1/gpu0  1KiB  1024   1.5KiB\n"
+                                "  /a      n1/gpu1  1KiB  1024   <none>\n"));
+}
+
 TEST_F(DmemctlTest, DescribeGroupAndCgroup) {
   Answer<v1::ListRegionsResponse>(kRegions);
   Answer<v1::ListPoolsResponse>("");

@@ -48,13 +48,20 @@ std::string ExplainRefusal(const Refusal& refusal) {
   const bool capacity = refusal.counter_cgroup.empty();
   FieldList fields;
   if (capacity) {
-    fields.Add("Full region", refusal.counter_region);
+    fields.Add(refusal.unattributed_bytes > 0 ? "Region" : "Full region", refusal.counter_region);
   } else {
     fields.Add("Limiting pool",
                absl::StrCat(refusal.counter_cgroup, " in ", refusal.counter_region));
   }
   fields.Add("Usage", FormatByteSizeAndBytes(refusal.usage_bytes));
-  fields.Add(capacity ? "Grantable" : "Max", FormatByteSizeAndBytes(refusal.max_bytes));
+  if (refusal.unattributed_bytes > 0) {
+    fields.Add("Grantable", FormatByteSizeAndBytes(refusal.grantable_bytes));
+    fields.Add("Unattributed", absl::StrCat(FormatByteSizeAndBytes(refusal.unattributed_bytes),
+                                            " in use on the device, by no charge"));
+    fields.Add("Granted at most", FormatByteSizeAndBytes(refusal.max_bytes));
+  } else {
+    fields.Add(capacity ? "Grantable" : "Max", FormatByteSizeAndBytes(refusal.max_bytes));
+  }
   fields.Add("Asked", FormatByteSizeAndBytes(refusal.requested_bytes));
   fields.Add("Short by", FormatByteSizeAndBytes(refusal.short_bytes));
   fields.Add("Refused item",
@@ -65,6 +72,9 @@ std::string ExplainRefusal(const Refusal& refusal) {
                                   : FormatByteSizeAndBytes(refusal.largest_grantable_bytes));
 
   std::vector<std::string> next;
+  if (refusal.unattributed_bytes > 0) {
+    next.push_back(absl::StrCat("describe region ", ShellQuoted(refusal.counter_region)));
+  }
   if (refusal.short_bytes > 0) {
     next.push_back(absl::StrCat(
         "evict-candidates ", ShellQuoted(refusal.counter_region), " ",

@@ -220,7 +220,7 @@ absl::Status DescribeRegions(Session& session, const Selection& selection) {
   const v1::Region& region = list->regions(0);
   const auto pools = FirstLevelPools(session, region.name());
   if (!pools.ok()) return pools.status();
-  session.PrintResult(region, absl::StrCat(DescribeRegion(region), *pools));
+  session.PrintResult(region, absl::StrCat(DescribeRegion(region, session.Now()), *pools));
   return absl::OkStatus();
 }
 

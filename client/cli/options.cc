@@ -133,11 +133,18 @@ std::vector<std::string> SplitTypeNames(std::vector<std::string> arguments) {
     absl::string_view verb;
     const Noun& noun;
     size_t names;
-  } kVerbsOfOne[] = {
-      {"cordon", kRegion, 1},  {"uncordon", kRegion, 1},      {"fence", kNode, 1},
-      {"not-ready", kNode, 1}, {"ready", kNode, 1},           {"uncharge", kCharge, SIZE_MAX},
-      {"resize", kCharge, 1},  {"commit", kCharge, 1},        {"cancel", kCharge, 1},
-      {"renew", kCharge, 1},   {"release", kCharge, SIZE_MAX}};
+  } kVerbsOfOne[] = {{"cordon", kRegion, 1},
+                     {"uncordon", kRegion, 1},
+                     {"fence", kNode, 1},
+                     {"not-ready", kNode, 1},
+                     {"ready", kNode, 1},
+                     {"uncharge", kCharge, SIZE_MAX},
+                     {"resize", kCharge, 1},
+                     {"commit", kCharge, 1},
+                     {"cancel", kCharge, 1},
+                     {"renew", kCharge, 1},
+                     {"release", kCharge, SIZE_MAX},
+                     {"move", kCharge, 1}};
 
   size_t names_left = 0;
   const Noun* noun = nullptr;

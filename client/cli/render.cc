@@ -195,7 +195,7 @@ Table VictimTable(const Repeated<v1::Victim>& victims) {
   return table;
 }
 
-std::string DescribeRegion(const v1::Region& region) {
+std::string DescribeRegion(const v1::Region& region, absl::Time now) {
   FieldList fields;
   fields.Add("Name", region.name());
   fields.Add("Id", absl::StrCat(region.id()));
@@ -208,6 +208,13 @@ std::string DescribeRegion(const v1::Region& region) {
   fields.Add("Used", FormatByteSizeAndBytes(region.usage_bytes()));
   if (region.over_bytes() > 0) fields.Add("Over", FormatByteSizeAndBytes(region.over_bytes()));
   fields.Add("Charge items", absl::StrCat(region.live_items()));
+  if (region.has_device_used_at()) {
+    fields.Add("Device used", absl::StrCat(FormatByteSizeAndBytes(region.device_used_bytes()),
+                                           ", seen ", ShowTime(region.device_used_at(), now)));
+    fields.Add("Unattributed", FormatByteSizeAndBytes(region.unattributed_bytes()));
+    fields.Add("Measured", FormatByteSizeAndBytes(region.measured_bytes()));
+    fields.Add("Over-grant", FormatByteSizeAndBytes(region.over_grant_bytes()));
+  }
   fields.Add("Incarnation", absl::StrCat(region.incarnation()));
   if (region.awaits_registration()) fields.Add("Awaits", "registration by its node's agent");
   if (!region.failure().empty()) fields.Add("Failure", Printable(region.failure()));
@@ -281,7 +288,8 @@ std::string DescribeCharge(const v1::Charge& charge, absl::Time now) {
   FieldList fields;
   fields.Add("Name", Printable(charge.charge_id()));
   fields.Add("State", ChargeState(charge));
-  fields.Add("Bytes", FormatByteSizeAndBytes(TotalBytes(charge)));
+  fields.Add("Bytes", absl::StrCat(FormatByteSizeAndBytes(TotalBytes(charge)),
+                                   charge.basis() == v1::BASIS_MEASURED ? ", as measured" : ""));
   fields.Add("Owner", Printable(OwnerName(charge.owner())));
   if (!charge.owner().uid().empty()) fields.Add("Owner uid", Printable(charge.owner().uid()));
   fields.Add("Labels", [&charge] {
@@ -304,14 +312,24 @@ std::string DescribeCharge(const v1::Charge& charge, absl::Time now) {
     fields.Add("Asked by", Printable(release.requested_by()));
     fields.Add("Reason", Printable(release.reason()));
   }
+  if (charge.over_grant_bytes() > 0) {
+    fields.Add("Over-grant", FormatByteSizeAndBytes(charge.over_grant_bytes()));
+  }
+  const bool is_measured =
+      std::any_of(charge.items().begin(), charge.items().end(),
+                  [](const v1::ChargeItem& item) { return item.has_measured_bytes(); });
   std::vector<std::string> headers = {"  CGROUP", "REGION", "SIZE", "BYTES"};
   const bool has_states = charge.state() == v1::CHARGE_STATE_RESERVED;
-  if (has_states) headers.push_back("STATE");
+  if (has_states) headers.emplace_back("STATE");
+  if (is_measured) headers.emplace_back("MEASURED");
   Table items(headers);
   for (const v1::ChargeItem& item : charge.items()) {
     std::vector<std::string> row = {absl::StrCat("  ", item.cgroup()), item.region(),
                                     FormatByteSize(item.bytes()), absl::StrCat(item.bytes())};
     if (has_states) row.push_back(item.reserved() ? "reserved" : "held");
+    if (is_measured) {
+      row.push_back(item.has_measured_bytes() ? FormatByteSize(item.measured_bytes()) : "");
+    }
     items.AddRow(row);
   }
   return absl::StrCat(fields.Render(), "Items:\n", items.Render());

@@ -25,7 +25,7 @@ Table PoolTable(const Repeated<v1::Pool>& pools);
 Table ChargeTable(const Repeated<v1::Charge>& charges, absl::Time now);
 Table VictimTable(const Repeated<v1::Victim>& victims);
 
-std::string DescribeRegion(const v1::Region& region);
+std::string DescribeRegion(const v1::Region& region, absl::Time now);
 std::string DescribeGroup(const v1::RegionGroup& group);
 std::string DescribeCgroup(const v1::Cgroup& cgroup);
 std::string DescribePool(const v1::Pool& pool);

@@ -120,6 +120,18 @@ class FakeQuotaService::Impl final : public v1::QuotaService::Service {
                              v1::UnchargeItemsResponse* response) override {
     return Reply(*request, response);
   }
+  grpc::Status Reconcile(grpc::ServerContext*, const v1::ReconcileRequest* request,
+                         v1::ReconcileResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status ReportMeasured(grpc::ServerContext*, const v1::ReportMeasuredRequest* request,
+                              v1::ReportMeasuredResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status MoveCharge(grpc::ServerContext*, const v1::MoveChargeRequest* request,
+                          v1::MoveChargeResponse* response) override {
+    return Reply(*request, response);
+  }
   grpc::Status SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override {
     return Reply(*request, response);

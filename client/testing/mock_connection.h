@@ -61,6 +61,12 @@ class MockConnection : public Connection {
               (const v1::RequestReleaseRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::UnchargeItemsResponse>, UnchargeItems,
               (const v1::UnchargeItemsRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ReconcileResponse>, Reconcile,
+              (const v1::ReconcileRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ReportMeasuredResponse>, ReportMeasured,
+              (const v1::ReportMeasuredRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::MoveChargeResponse>, MoveCharge,
+              (const v1::MoveChargeRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::SetLimitsResponse>, SetLimits,
               (const v1::SetLimitsRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::CreateCgroupResponse>, CreateCgroup,
