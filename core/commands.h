@@ -35,8 +35,9 @@ struct RegisterCommand {
   absl::string_view node, model, uuid, pci;
   absl::string_view parent;  // Empty: none.
   uint64_t incarnation = 0;
-  bool cordoned = false;  // Read on creation only.
-  uint64_t session = 0;   // Whose node answers for the region from now on. 0: as it is.
+  bool keep_policy = false;  // Of a region that exists: parent and explicit grantable stay.
+  bool cordoned = false;     // Read on creation only.
+  uint64_t session = 0;      // Whose node answers for the region from now on. 0: as it is.
 };
 
 struct UnregisterCommand {

@@ -93,8 +93,9 @@ void Ledger::TellRegion(Index region, RegionChanged::What what, const RegionNumb
 absl::StatusOr<RegisterResult> Ledger::Register(const RegisterCommand& command) {
   Index region = state_.FindRegion(command.name);
   if (region != kNone && state_.regions[region].is_group) return RegionIsGroup(command.name);
-  const absl::StatusOr<Index> parent = FindParentGroup(command.name, command.parent);
+  absl::StatusOr<Index> parent = FindParentGroup(command.name, command.parent);
   if (!parent.ok()) return parent.status();
+  if (region != kNone && command.keep_policy) parent = state_.regions[region].parent;
   const absl::StatusOr<Index> node = FindNodeOf(command);
   if (!node.ok()) return node.status();
   RegisterResult result;
@@ -170,13 +171,16 @@ bool Ledger::ConfirmRegion(Index region, Index node, bool is_newer, absl::Time t
 }
 
 bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& command) {
+  const RegionRecord& old = state_.regions[region];
+  const bool keeps_grantable = command.keep_policy && old.grantable_is_explicit;
+  const bool is_explicit = keeps_grantable || command.grantable.has_value();
   const ByteCount grantable =
-      command.grantable.value_or(command.capacity.MinusOrZero(command.reserved));
+      keeps_grantable ? old.grantable
+                      : command.grantable.value_or(command.capacity.MinusOrZero(command.reserved));
   const std::string attributes =
       EncodeRegionAttributes({command.node, command.model, command.uuid, command.pci});
-  const RegionRecord& old = state_.regions[region];
   if (old.capacity == command.capacity && old.reserved == command.reserved &&
-      old.grantable == grantable && old.grantable_is_explicit == command.grantable.has_value() &&
+      old.grantable == grantable && old.grantable_is_explicit == is_explicit &&
       old.incarnation == command.incarnation && old.parent == parent &&
       old.attributes.view() == attributes) {
     return false;
@@ -188,7 +192,7 @@ bool Ledger::UpdateRegion(Index region, Index parent, const RegisterCommand& com
   record.capacity = command.capacity;
   record.reserved = command.reserved;
   record.grantable = grantable;
-  record.grantable_is_explicit = command.grantable.has_value();
+  record.grantable_is_explicit = is_explicit;
   record.incarnation = command.incarnation;
   // What the region may grant in all is the max of its root pool (R2).
   editor().UpdateRootMax(region);

@@ -177,13 +177,14 @@ absl::StatusOr<CommitReservationResult> Ledger::CommitReservation(
     if (!placement.ok()) return placement.status();
     placement->walk.index = static_cast<uint32_t>(i);
     ByteCount& sum = asked[placement->item];
-    sum = sum.PlusSaturating(spec.bytes);
+    const absl::optional<ByteCount> more = sum.Plus(spec.bytes);
     const ItemRecord& item = state_.items[placement->item];
-    if (sum > item.bytes) {
+    if (!more.has_value() || *more > item.bytes) {
       return ReservationTooSmall(command.charge_id, spec.cgroup,
-                                 state_.RegionName(state_.pools[item.pool].region), sum,
-                                 item.bytes);
+                                 state_.RegionName(state_.pools[item.pool].region),
+                                 more.value_or(kUnlimited), item.bytes);
     }
+    sum = *more;
     placements.push_back(*std::move(placement));
   }
   if (command.placements.empty()) {

@@ -52,6 +52,7 @@ absl::Status Apply(const CommandInput& input, const v1::RegisterRequest& request
   command.incarnation = region.incarnation();
   command.cordoned = region.cordoned();
   command.session = request.session();
+  command.keep_policy = request.keep_policy();
   const absl::StatusOr<RegisterResult> result = ledger->Register(command);
   if (!result.ok() || response == nullptr) return result.status();
   ToProto(ViewRegion(ledger->state(), result->region), response->mutable_region());

@@ -62,7 +62,7 @@ class ApplyReconcileTest : public ::testing::Test {
     const absl::Status status = Apply(input, request_, &ledger_, &response_);
     if (ledger_.state().scalars.sequence == before) return status;
     std::string record;
-    AppendEntry(before + 1, input, status, EntryField(request_), request_, &record);
+    AppendEntry(input, status, request_, ledger_, &record);
     EXPECT_TRUE(ReplayRecord(record, &twin_).ok());
     EXPECT_EQ(HashOf(twin_.state()), HashOf(ledger_.state()));
     return status;

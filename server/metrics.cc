@@ -389,7 +389,7 @@ std::vector<prometheus::MetricFamily> CollectObjects(const State& state, int64_t
   const uint64_t regions_omitted = AddRegions(state, series_max, &set);
   AddNodes(state, series_max, &set);
   size_t room = (series_max - std::min(series_max, set.series())) / kSeriesPerPool;
-  // Regions come first: what is too little for one of them is not given to pools.
+  // Regions come before pools, also where a pool would fit and a region does not.
   if (detail == MetricsDetail::kRegions || regions_omitted > 0) room = 0;
   const std::vector<Index> pools = ChoosePools(state, room);
   for (const Index pool : pools) AddPool(state, pool, time_us, &set);

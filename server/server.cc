@@ -220,10 +220,8 @@ absl::Status Server::StartGrpc() {
   watchers_ = std::make_unique<WatchHub>(WatchOptions(), &events_, writer_.get());
   watch_stats_.store(&watchers_->stats());
   service_ =
-      std::make_unique<QuotaService>(writer_.get(), readers_.get(), keeper_.get(), events_.get(),
+      std::make_unique<QuotaService>(writer_.get(), readers_.get(), keeper_.get(), &events_,
                                      watchers_.get(), &rpc_metrics_, kVersion, config_.store);
-      std::make_unique<QuotaService>(writer_.get(), readers_.get(), &events_, watchers_.get(),
-                                     &rpc_metrics_, kVersion, config_.store);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;

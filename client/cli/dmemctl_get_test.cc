@@ -108,8 +108,8 @@ TEST_F(DmemctlTest, JsonHasExactBytesAndProtoNames) {
             "   \"id\": \"3\",\n   \"parent\": \"\",\n"
             "   \"grantable_bytes\": \"85362475008\",\n   \"capacity_bytes\": \"85899345920\",\n"
             "   \"usage_bytes\": \"42949672961\",\n   \"member_regions\": 1,\n"
-            "   \"member_groups\": 0,\n   \"reservations_bytes\": \"0\"\n  }\n ],\n "
-            "\"next_page_token\": \"\",\n"
+            "   \"member_groups\": 0,\n   \"reservations_bytes\": \"0\",\n"
+            "   \"states\": []\n  }\n ],\n \"next_page_token\": \"\",\n"
             " \"sequence\": \"9\"\n}\n");
 }
 

@@ -39,7 +39,7 @@ TEST(OptionsTest, TypeNameIsSplitWhereATypeIsExpected) {
       {{"--server=h:1", "get", "ch/a"}, {"--server=h:1", "get", "charge", "a"}},
       // With the type said, a name is taken as it is.
       {{"get", "region", "region/x"}, {"get", "region", "region/x"}},
-      {{"get", "node/x"}, {"get", "node/x"}},
+      {{"get", "job/x"}, {"get", "job/x"}},
       {{"get", "/region"}, {"get", "/region"}},
       // Verbs of one type.
       {{"cordon", "region/n1/gpu0"}, {"cordon", "n1/gpu0"}},

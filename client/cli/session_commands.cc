@@ -180,8 +180,8 @@ void AddSessionCommands(CLI::App& app, Command& command) {
     command = [nodes](Session& session) { return DescribeNodes(session, *nodes); };
   });
 
-  CLI::App* fence = app.add_subcommand(
-      "fence", "Say that nothing of a node's incarnation runs any more, and drop what it held");
+  CLI::App* fence =
+      app.add_subcommand("fence", "Nothing of a node runs any more: drop what it held");
   SetExamples(*fence,
               "  dmemctl fence node-17 --evidence 'powered off by ipmi'\n"
               "  dmemctl fence node-17 --evidence 'node object deleted' --forget");

@@ -132,6 +132,38 @@ class FakeQuotaService::Impl final : public v1::QuotaService::Service {
                           v1::MoveChargeResponse* response) override {
     return Reply(*request, response);
   }
+  grpc::Status OpenSession(grpc::ServerContext*, const v1::OpenSessionRequest* request,
+                           v1::OpenSessionResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status KeepAlive(grpc::ServerContext*, const v1::KeepAliveRequest* request,
+                         v1::KeepAliveResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status CloseSession(grpc::ServerContext*, const v1::CloseSessionRequest* request,
+                            v1::CloseSessionResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status DeclareNotReady(grpc::ServerContext*, const v1::DeclareNotReadyRequest* request,
+                               v1::DeclareNotReadyResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status Fence(grpc::ServerContext*, const v1::FenceRequest* request,
+                     v1::FenceResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status ReportRegionState(grpc::ServerContext*, const v1::ReportRegionStateRequest* request,
+                                 v1::ReportRegionStateResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status ListSessions(grpc::ServerContext*, const v1::ListSessionsRequest* request,
+                            v1::ListSessionsResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status ListNodes(grpc::ServerContext*, const v1::ListNodesRequest* request,
+                         v1::ListNodesResponse* response) override {
+    return Reply(*request, response);
+  }
   grpc::Status SetLimits(grpc::ServerContext*, const v1::SetLimitsRequest* request,
                          v1::SetLimitsResponse* response) override {
     return Reply(*request, response);

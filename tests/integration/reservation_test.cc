@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "tests/integration/bad_input.h"
@@ -188,14 +189,16 @@ TEST_F(ReservationTest, ReservedOnAGroupAndCommittedInPartsAcrossARestart) {
   ASSERT_TRUE(committed.ok()) << committed.status.error_message();
   EXPECT_EQ(committed.response.placed_bytes(), 160u);
   EXPECT_EQ(UsageOf(server_, "/a", "g"), 240u);
-  const std::string hash = server_.StateHash();
   ASSERT_TRUE(server_.Restart().ok());
-  EXPECT_EQ(server_.StateHash(), hash);
-  // A lost answer is asked for again, also after a restart.
+  // A lost answer is asked for again, also after a restart. (Time goes on meanwhile, so that the
+  // state's hash is another.)
   const auto again = Call(server_, &Stub::Commit, first);
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(again.response.replayed());
-  EXPECT_EQ(server_.StateHash(), hash);
+  EXPECT_EQ(UsageOf(server_, "/a", "g"), 240u);
+  EXPECT_EQ(UsageOf(server_, "/a", "n1/gpu0"), 80u);
+  EXPECT_EQ(Get("c").items_size(), 3);
+  server_.StateHash();  // Audits.
   v1::CommitRequest last = CommitOf("c", "two");
   Place(&last, "/a", "n2/gpu0", 80);
   ASSERT_TRUE(Call(server_, &Stub::Commit, last).ok());
@@ -255,6 +258,112 @@ TEST_F(ReservationTest, CancelAndReleaseThroughTheApi) {
   EXPECT_EQ(server_.StateHash(), hash);
   EXPECT_EQ(Call(server_, &Stub::RequestRelease, ReleaseOf("c")).response.results(0).outcome(),
             v1::RELEASE_OUTCOME_REQUESTED_BEFORE);
+}
+
+TEST_F(ReservationTest, WhatIsNotCommittedComesBackByItselfWhenTheTtlIsOver) {
+  ASSERT_TRUE(Call(server_, &Stub::Charge, ReserveOf("c", "/a", "g", 240, /*seconds=*/1)).ok());
+  v1::CommitRequest commit = CommitOf("c", "one");
+  Place(&commit, "/a", "n1/gpu0", 80);
+  Place(&commit, "/a", "n2/gpu0", 60);
+  ASSERT_TRUE(Call(server_, &Stub::Commit, commit).ok());
+  // Nobody commits more. Each look is a call, which takes its time.
+  const absl::Time end = WallClockNow() + absl::Seconds(60);
+  while (Get("c").state() == v1::CHARGE_STATE_RESERVED && WallClockNow() < end) {
+  }
+  EXPECT_EQ(Get("c").state(), v1::CHARGE_STATE_HELD);
+  EXPECT_EQ(UsageOf(server_, "/a", "g"), 140u);
+  EXPECT_EQ(UsageOf(server_, "/a", "n1/gpu0"), 80u);
+  EXPECT_EQ(UsageOf(server_, "/a", "n2/gpu0"), 60u);
+  EXPECT_TRUE(Call(server_, &Stub::Commit, commit).response.replayed());
+  ASSERT_TRUE(server_.Restart().ok());
+  EXPECT_EQ(Get("c").items_size(), 2) << "also after a restart";
+}
+
+// Two nodes with a session each; a gang over both.
+class ReleaseTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* node : {"n1", "n2"}) {
+      v1::OpenSessionRequest open;
+      open.set_owner("agent");
+      open.set_node(node);
+      open.set_incarnation(1);
+      open.set_nonce(node);
+      const auto opened = Call(server_, &Stub::OpenSession, open);
+      ASSERT_TRUE(opened.ok()) << opened.status.error_message();
+      sessions_[node] = opened.response.session().id();
+      v1::RegisterRequest region = RegisterOf(std::string(node) + "/gpu0", 100);
+      region.mutable_region()->mutable_attributes()->set_node(node);
+      region.mutable_region()->set_incarnation(1);
+      region.set_session(sessions_[node]);
+      const auto registered = Call(server_, &Stub::Register, region);
+      ASSERT_TRUE(registered.ok()) << registered.status.error_message();
+    }
+    v1::ChargeRequest gang = ChargeOf("gang", "/a", "n1/gpu0", 10);
+    *gang.add_items() = gang.items(0);
+    gang.mutable_items(1)->set_region("n2/gpu0");
+    ASSERT_TRUE(Call(server_, &Stub::Charge, gang).ok());
+    ASSERT_TRUE(Call(server_, &Stub::RequestRelease, ReleaseOf("gang")).ok());
+  }
+
+  v1::UnchargeItemsRequest PartOf(const std::string& node) {
+    v1::UnchargeItemsRequest request;
+    request.set_session(sessions_[node]);
+    request.set_charge_id("gang");
+    request.set_evidence("no process uses it");
+    return request;
+  }
+
+  TestServer server_;
+  std::map<std::string, uint64_t> sessions_;
+};
+
+TEST_F(ReleaseTest, GangIsGivenBackByEachNodesSessionWithItsEvidence) {
+  v1::UnchargeRequest uncharge;
+  uncharge.add_charge_ids("gang");
+  uncharge.set_session(sessions_["n1"]);
+  uncharge.set_evidence("no process uses it");
+  EXPECT_EQ(ErrorInfoOf(Call(server_, &Stub::Uncharge, uncharge).status).reason(),
+            "RELEASE_NEEDS_EVIDENCE");
+  EXPECT_EQ(UsageOf(server_, "/a", "n1/gpu0"), 10u);
+  const auto first = Call(server_, &Stub::UnchargeItems, PartOf("n1"));
+  ASSERT_TRUE(first.ok()) << first.status.error_message();
+  EXPECT_EQ(first.response.items(), 1u);
+  EXPECT_EQ(first.response.bytes(), 10u);
+  EXPECT_EQ(first.response.charge().state(), v1::CHARGE_STATE_RELEASING);
+  EXPECT_EQ(UsageOf(server_, "/a", "n1/gpu0"), 0u);
+  EXPECT_EQ(UsageOf(server_, "/a", "n2/gpu0"), 10u);
+  ASSERT_TRUE(server_.Restart().ok());
+  // What is left is all on n2, whose session may give it back whole.
+  uncharge.set_session(sessions_["n2"]);
+  const auto rest = Call(server_, &Stub::Uncharge, uncharge);
+  ASSERT_TRUE(rest.ok()) << rest.status.error_message();
+  EXPECT_EQ(rest.response.results(0).outcome(), v1::UNCHARGE_OUTCOME_RELEASED);
+  const auto again = Call(server_, &Stub::UnchargeItems, PartOf("n2"));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again.response.items(), 0u);
+  EXPECT_FALSE(again.response.has_charge());
+}
+
+TEST_F(ReleaseTest, PartsAreRefusedWithoutSessionEvidenceOrRequest) {
+  const auto reason = [&](const v1::UnchargeItemsRequest& request) {
+    return ErrorInfoOf(Call(server_, &Stub::UnchargeItems, request).status).reason();
+  };
+  v1::UnchargeItemsRequest request = PartOf("n1");
+  request.clear_session();
+  EXPECT_EQ(reason(request), "INVALID_FIELD");
+  request = PartOf("n1");
+  request.clear_evidence();
+  EXPECT_EQ(reason(request), "INVALID_FIELD");
+  request = PartOf("n1");
+  request.set_session(999);
+  EXPECT_EQ(reason(request), "SESSION_NOT_FOUND");
+  request = PartOf("n1");
+  request.set_charge_id("never");
+  EXPECT_EQ(reason(request), "CHARGE_NOT_FOUND");
+  ASSERT_TRUE(Call(server_, &Stub::Charge, ChargeOf("held", "/a", "n1/gpu0", 1)).ok());
+  request.set_charge_id("held");
+  EXPECT_EQ(reason(request), "NOT_RELEASING");
 }
 
 }  // namespace

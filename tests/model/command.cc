@@ -81,7 +81,8 @@ std::string Body(const Command& c) {
                           " preemptible=", c.preemptible, " owner=", c.owner, " ttl=", c.ttl_us,
                           " items: ", ItemsText(c.items));
     case Kind::kUncharge:
-      return absl::StrCat("Uncharge ", absl::StrJoin(c.charge_ids, ", "));
+      return absl::StrCat("Uncharge ", absl::StrJoin(c.charge_ids, ", "), " session=", c.session,
+                          " evidence=", c.reason);
     case Kind::kResize:
       return absl::StrCat("Resize ", ModeText(c.mode), ": ",
                           absl::StrJoin(c.sizes, ", ", [](std::string* out, const NewSize& size) {

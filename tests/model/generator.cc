@@ -19,6 +19,7 @@ constexpr int64_t kSecondUs = 1000000;
 Generator::Generator(uint64_t seed) : random_(seed), time_us_(1000000 * kSecondUs) {
   is_huge_ = Chance(15);
   is_bounded_ = Chance(20);
+  with_sessions_ = Chance(50);
   regions_ = Between(1, 4);
   groups_ = Between(1, 4);
 }
@@ -213,6 +214,7 @@ Command Generator::ChargeAgain() {
 Command Generator::Uncharge(const View& view) {
   Command c;
   c.kind = Kind::kUncharge;
+  if (Chance(50)) c.reason = "no process is left";
   const uint64_t count = Chance(80) ? 1 : Between(2, 4);
   for (uint64_t i = 0; i < count; ++i) {
     std::string id = Chance(15) || view.charges.empty() ? ChargeId() : OneOf(view.charges).id;
@@ -365,7 +367,8 @@ Command Generator::SetLimits(const View& view) {
     if (Chance(45)) change.min = Chance(25) ? 0 : LimitBytes();
     if (Chance(45)) change.low = Chance(25) ? 0 : LimitBytes();
     if (Chance(60)) change.max = LimitBytes();
-    if (Chance(20)) change.observe = Chance(60);
+    if (Chance(30)) change.observe = Chance(60);
+    if (change.observe.value_or(false) && Chance(50)) change.max = Between(0, 10);
     const bool is_twice =
         std::any_of(c.limits.begin(), c.limits.end(), [&](const LimitChange& other) {
           return other.cgroup == change.cgroup && other.region == change.region;

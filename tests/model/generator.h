@@ -69,8 +69,8 @@ class Generator {
   std::mt19937_64 random_;
   int64_t time_us_;
   int steps_ = 0;
-  bool is_huge_;  // Amounts near 2^63 too.
-  bool with_sessions_ = true;
+  bool is_huge_;                  // Amounts near 2^63 too.
+  bool with_sessions_;            // And time that passes.
   bool is_bounded_;               // Small bounds on the numbers of objects.
   uint64_t regions_, groups_;     // How many names of each.
   std::vector<Command> sent_;     // The last charges.

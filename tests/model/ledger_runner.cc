@@ -238,7 +238,8 @@ std::string LedgerRunner::Commit(const Command& c) {
 
 std::string LedgerRunner::Uncharge(const Command& c) {
   const std::vector<absl::string_view> ids(c.charge_ids.begin(), c.charge_ids.end());
-  const auto result = ledger_->Uncharge({absl::FromUnixMicros(c.time_us), ids, c.session});
+  const auto result =
+      ledger_->Uncharge({absl::FromUnixMicros(c.time_us), ids, c.session, c.reason});
   if (!result.ok()) return ErrorText(result.status());
   static constexpr const char* kNames[] = {"RELEASED", "ALREADY", "NEVER_SEEN"};
   return absl::StrCat("OK ",

@@ -86,9 +86,9 @@ void LookAtLeases(const State& state, View* view) {
     if (region.is_group) continue;
     const std::string node =
         region.node == kNone ? "" : std::string(state.nodes[region.node].name.view());
-    view->leases.push_back(
-        {absl::StrCat("region ", region.id, " ", NameOf(ViewRegion(state, i).state), " of ", node,
-                      " lost=", region.is_lost, " unconfirmed=", region.is_unconfirmed)});
+    view->leases.push_back({absl::StrCat(
+        "region ", region.id, " ", NameOf(ViewRegion(state, i).state), " of ", node, " failed=",
+        region.is_failed, " lost=", region.is_lost, " unconfirmed=", region.is_unconfirmed)});
   }
   for (Index i = 0; i < state.charges.size(); ++i) {
     if (state.charges[i].id.empty()) continue;

@@ -186,6 +186,16 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
 
 std::string Model::Uncharge(const Command& c) {
   if (const std::string error = CheckSession(c.session); !error.empty()) return error;
+  for (const std::string& id : c.charge_ids) {
+    const auto live = s_.charges.find(id);
+    if (live == s_.charges.end() || live->second.release.empty()) continue;
+    for (const ChargedItem& item : live->second.items) {
+      const std::string& node = RegionOf(item.region)->bound;
+      const bool is_holder =
+          c.session != 0 && s_.sessions[c.session].node == node && !c.reason.empty();
+      if (!node.empty() && !is_holder) return "FAILED_PRECONDITION RELEASE_NEEDS_EVIDENCE";
+    }
+  }
   std::vector<std::string> outcomes;
   for (const std::string& id : c.charge_ids) {
     const auto live = s_.charges.find(id);

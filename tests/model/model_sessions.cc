@@ -333,9 +333,9 @@ void Model::LookAtLeases(View* view) const {
   }
   for (const Region& region : s_.regions) {
     if (region.is_group) continue;
-    view->leases.push_back(
-        {absl::StrCat("region ", region.id, " ", StateOf(region), " of ", region.bound,
-                      " lost=", region.is_lost, " unconfirmed=", region.is_unconfirmed)});
+    view->leases.push_back({absl::StrCat("region ", region.id, " ", StateOf(region), " of ",
+                                         region.bound, " failed=", region.is_failed, " lost=",
+                                         region.is_lost, " unconfirmed=", region.is_unconfirmed)});
   }
   for (const auto& [id, charge] : s_.charges) {
     view->leases.push_back({absl::StrCat("charge ", id, " session=", charge.session)});

@@ -1,0 +1,244 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Gangs of eight devices, many more than fit, from several processes of which some die in the
+// middle of a call and are started again: exactly those that fit are granted, each whole and on one
+// node, and no counter was ever above what it allows.
+//
+// DMEMD_DEEP=1 in the environment: 1,000 gangs with room for 100, from 8 processes.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "client/client.h"
+#include "client/grpc_connection.h"
+#include "server/testing/dmemd_process.h"
+#include "server/testing/temp_directory.h"
+
+namespace dmem {
+namespace {
+
+constexpr uint64_t kDeviceBytes = uint64_t{80} << 30;
+constexpr int kDevices = 8;
+constexpr int kKillPercent = 30;
+constexpr int kStartsMax = 1000;  // Of one client: more, and it never gets anywhere.
+
+struct Size {
+  int gangs, room, processes;
+};
+
+Size SizeOfTest() {
+  return std::getenv("DMEMD_DEEP") == nullptr ? Size{80, 8, 4} : Size{1000, 100, 8};
+}
+
+// What became of a client's gangs.
+struct ClientReport {
+  std::map<int, std::string> outcomes;  // By gang.
+  int kills = 0;
+  std::string error;
+};
+
+// A client process and what it writes.
+class ClientProcess {
+ public:
+  // Errors are for the child to have: it ends with 127.
+  explicit ClientProcess(std::vector<std::string> arguments) {
+    int ends[2];
+    // Not for other clients to inherit, or their ends would be waited for.
+    if (pipe2(ends, O_CLOEXEC) != 0) return;
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(&argument[0]);
+    argv.push_back(nullptr);
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(ends[1], STDOUT_FILENO);
+      close(ends[0]);
+      close(ends[1]);
+      execv(argv[0], argv.data());
+      _exit(127);
+    }
+    close(ends[1]);
+    out_ = fdopen(ends[0], "r");
+  }
+  ClientProcess(const ClientProcess&) = delete;
+  ClientProcess& operator=(const ClientProcess&) = delete;
+  ~ClientProcess() {
+    if (out_ != nullptr) std::fclose(out_);
+  }
+
+  // False at its end.
+  bool ReadLine(std::string* line) {
+    char buffer[4096];
+    if (out_ == nullptr || std::fgets(buffer, sizeof(buffer), out_) == nullptr) return false;
+    *line = std::string(absl::StripTrailingAsciiWhitespace(buffer));
+    return true;
+  }
+  // Waits for its end, and gives its status as waitpid does.
+  int Wait() {
+    int status = -1;
+    return pid_ > 0 && waitpid(pid_, &status, 0) == pid_ ? status : -1;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  FILE* out_ = nullptr;
+};
+
+// Runs a client for the gangs from `first` up to `end`, again and again until it comes to an end.
+ClientReport RunClient(const std::string& server, int first, int end, int nodes,
+                       int64_t created_at) {
+  ClientReport report;
+  int next = first;
+  for (int start = 0; start < kStartsMax; ++start) {
+    std::vector<std::string> arguments = {"tests/gang/gang_client",
+                                          absl::StrCat("--server=", server),
+                                          absl::StrCat("--first=", next),
+                                          absl::StrCat("--end=", end),
+                                          absl::StrCat("--nodes=", nodes),
+                                          absl::StrCat("--created-at=", created_at),
+                                          absl::StrCat("--kill-percent=", kKillPercent)};
+    if (start > 0) arguments.push_back("--spare");
+    ClientProcess client(arguments);
+    std::string line;
+    while (client.ReadLine(&line)) {
+      const std::vector<std::string> words = absl::StrSplit(line, absl::MaxSplits(' ', 2));
+      int gang = 0;
+      if (words.size() < 2 || !absl::SimpleAtoi(words[1], &gang)) continue;
+      if (words[0] == "begins") next = gang;
+      if (words[0] == "ends") report.outcomes[gang] = words.back();
+    }
+    const int status = client.Wait();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return report;
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+      report.error = absl::StrCat("a client ended with status ", status);
+      return report;
+    }
+    ++report.kills;
+  }
+  report.error = "a client died too often";
+  return report;
+}
+
+class GangTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    server::DmemdProcess::Options options;
+    options.data_dir = absl::StrCat(directory_.path(), "/data");
+    auto process = server::DmemdProcess::Start(options);
+    ASSERT_TRUE(process.ok()) << process.status();
+    process_ = *std::move(process);
+    client_ =
+        std::make_unique<client::Client>(client::MakeGrpcConnection(process_->grpc_address()));
+  }
+
+  // cluster: NODES nodes of eight devices of 80 GiB. /gangs may use as much as they have.
+  void MakeCluster(int nodes) {
+    v1::RegisterGroupRequest group;
+    group.set_name("cluster");
+    ASSERT_TRUE(client_->RegisterGroup(group).ok());
+    for (int node = 0; node < nodes; ++node) {
+      for (int device = 0; device < kDevices; ++device) {
+        v1::RegisterRequest request;
+        request.mutable_region()->set_name(absl::StrCat("n", node, "/gpu", device));
+        request.mutable_region()->set_capacity_bytes(kDeviceBytes);
+        request.mutable_region()->set_parent("cluster");
+        ASSERT_TRUE(client_->Register(request).ok());
+      }
+    }
+    v1::SetLimitsRequest limits;
+    v1::LimitsUpdate& update = *limits.add_updates();
+    update.set_cgroup("/gangs");
+    update.set_region("cluster");
+    update.set_max_bytes(static_cast<uint64_t>(nodes) * kDevices * kDeviceBytes);
+    ASSERT_TRUE(client_->SetLimits(limits).ok());
+  }
+
+  server::TempDirectory directory_;
+  std::unique_ptr<server::DmemdProcess> process_;
+  std::unique_ptr<client::Client> client_;
+};
+
+TEST_F(GangTest, ExactlyTheGangsThatFitAreGrantedThoughTheirSchedulersDieInMidCall) {
+  const Size size = SizeOfTest();
+  MakeCluster(size.room);
+  const int64_t created_at = absl::ToUnixSeconds(absl::Now());
+  std::vector<ClientReport> reports(size.processes);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < size.processes; ++i) {
+    threads.emplace_back([&, i] {
+      reports[i] = RunClient(process_->grpc_address(), size.gangs * i / size.processes,
+                             size.gangs * (i + 1) / size.processes, size.room, created_at);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  std::set<std::string> granted;
+  int refused = 0, kills = 0;
+  for (const ClientReport& report : reports) {
+    EXPECT_EQ(report.error, "");
+    kills += report.kills;
+    for (const auto& [gang, outcome] : report.outcomes) {
+      if (outcome == "granted") {
+        granted.insert(absl::StrCat("gang-", gang));
+      } else {
+        EXPECT_EQ(outcome, "refused") << "gang " << gang;
+        ++refused;
+      }
+    }
+  }
+  absl::PrintF("%d granted, %d refused, %d kills\n", granted.size(), refused, kills);
+  EXPECT_EQ(granted.size(), static_cast<size_t>(size.room));
+  EXPECT_EQ(refused, size.gangs - size.room);
+  EXPECT_GT(kills, 0);
+
+  // The ledger holds these, whole, each on one node.
+  const auto charges = client_->ListAllCharges(v1::ListChargesRequest());
+  ASSERT_TRUE(charges.ok());
+  std::set<std::string> held, nodes;
+  for (const v1::Charge& charge : charges->charges()) {
+    held.insert(charge.charge_id());
+    EXPECT_EQ(charge.state(), v1::CHARGE_STATE_HELD);
+    ASSERT_EQ(charge.items_size(), kDevices);
+    std::set<std::string> its_nodes;
+    for (const v1::ChargeItem& item : charge.items()) {
+      EXPECT_EQ(item.bytes(), kDeviceBytes);
+      its_nodes.insert(item.region().substr(0, item.region().find('/')));
+    }
+    EXPECT_EQ(its_nodes.size(), 1u);
+    nodes.insert(*its_nodes.begin());
+  }
+  EXPECT_EQ(held, granted);
+  EXPECT_EQ(nodes.size(), static_cast<size_t>(size.room)) << "two gangs on one node";
+
+  // A peak is the highest usage ever granted.
+  const auto pools = client_->ListAllPools(v1::ListPoolsRequest());
+  ASSERT_TRUE(pools.ok());
+  for (const v1::Pool& pool : pools->pools()) {
+    EXPECT_LE(pool.peak_bytes(), pool.max_bytes()) << pool.cgroup() << " in " << pool.region();
+  }
+  const auto check = client_->Check(v1::CheckRequest());
+  ASSERT_TRUE(check.ok());
+  EXPECT_EQ(check->violations_total(), 0u);
+}
+
+}  // namespace
+}  // namespace dmem
