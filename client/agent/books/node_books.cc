@@ -16,18 +16,11 @@ namespace {
 
 constexpr size_t kBaseBytesMax = 108;
 
-// FNV-1a: only has to be the same for ever.
-uint64_t StableHash(absl::string_view text) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return hash;
-}
-
 std::string BaseOf(absl::string_view kind, absl::string_view who, absl::string_view region) {
   std::string base = absl::StrCat(kind, "/", who, "/", region);
   if (base.size() <= kBaseBytesMax && !absl::StrContains(base, "~")) return base;
-  return absl::StrCat(kind, "/", absl::Hex(StableHash(who), absl::kZeroPad16), "/",
-                      absl::Hex(StableHash(region), absl::kZeroPad16));
+  return absl::StrCat(kind, "/", absl::Hex(StableIdHash(who), absl::kZeroPad16), "/",
+                      absl::Hex(StableIdHash(region), absl::kZeroPad16));
 }
 
 uint64_t GrantableOf(const Device& device) {
@@ -162,7 +155,8 @@ class Bookkeeper {
     holding.local_region = device.region;
     holding.id_base = PodIdBase(pod.cgroup_uid, device.region);
     const auto reserved = pod.annotations.find(kChargeAnnotation);
-    if (reserved != pod.annotations.end()) holding.charge_id = reserved->second;
+    if (reserved != pod.annotations.end() && sight_.ended_ids.count(reserved->second) == 0)
+      holding.charge_id = reserved->second;
     FillChargeId(&holding);
     holding.cgroup = seen.mapped.cgroup;
     holding.node_cgroup = seen.node_cgroup;
@@ -195,7 +189,8 @@ class Bookkeeper {
     if (!holding->charge_id.empty()) return;
     const auto remembered = sight_.remembered_ids.find(holding->pod_uid);
     const auto known = known_by_base_.find({holding->id_base, holding->region});
-    if (!holding->pod_uid.empty() && remembered != sight_.remembered_ids.end()) {
+    if (!holding->pod_uid.empty() && remembered != sight_.remembered_ids.end() &&
+        sight_.ended_ids.count(remembered->second) == 0) {
       holding->charge_id = remembered->second;
     } else if (known != known_by_base_.end()) {
       holding->charge_id = known->second->charge_id;
@@ -326,6 +321,13 @@ class Bookkeeper {
 };
 
 }  // namespace
+
+// FNV-1a.
+uint64_t StableIdHash(absl::string_view text) {
+  uint64_t hash = 14695981039346656037u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  return hash;
+}
 
 std::string PodIdBase(absl::string_view pod_uid, absl::string_view local_region) {
   return BaseOf("pod", pod_uid, local_region);

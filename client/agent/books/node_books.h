@@ -68,6 +68,9 @@ struct NodeSight {
   // Regions, without the node, of which every process is in `processes`.
   std::set<std::string> listed_regions;
   std::vector<KnownItem> known;
+  // Charge ids of annotations that are of no use: the reservation has ended. Such a pod is charged
+  // as any other.
+  std::set<std::string> ended_ids;
   // Charge ids that pods' annotations gave before, by Pod::cgroup_uid: for pods that are gone now.
   std::map<std::string, std::string> remembered_ids;
 };
@@ -119,6 +122,9 @@ std::string PodIdBase(absl::string_view pod_uid, absl::string_view local_region)
 std::string HostIdBase(absl::string_view node, absl::string_view local_region);
 // An id that was not used before: `base`, "~" and the time. At most 128 bytes.
 std::string ChargeIdAt(absl::string_view base, absl::Time now);
+
+// A hash that is the same for ever.
+uint64_t StableIdHash(absl::string_view text);
 
 // One holding for each pod and device of its own or with processes of it:
 //  * booked is the pod's limit annotation; else, of a device that kubelet gave to it, all of what

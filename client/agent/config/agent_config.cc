@@ -246,6 +246,7 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view file, absl::strin
     document.Text("proc_root", config.proc_root, CheckAbsolutePath);
     document.Text("kubelet_cgroup_root", config.kubelet_cgroup_root, CheckCgroupPath);
     document.Text("state_dir", config.state_dir, CheckAbsolutePath);
+    document.Text("gate_dir", config.gate_dir, CheckPathOrNone);
     document.Text("http", config.http, CheckHttp);
     document.Bool("dry_run", config.dry_run);
     ReadBackends(document, backends, config);

@@ -66,6 +66,7 @@ struct AgentConfig {
   std::string proc_root = "/proc";
   std::string kubelet_cgroup_root = "/";
   std::string state_dir = "/var/lib/dmem-agent";
+  std::string gate_dir;                 // Empty: no gate.
   std::string http = "127.0.0.1:7173";  // Empty: off.
   bool dry_run = false;
 

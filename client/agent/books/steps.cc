@@ -1,0 +1,138 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/books/steps.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace dmem::client {
+namespace {
+
+using Key = std::pair<std::string, std::string>;  // Charge id, region.
+
+void SetOwner(const Holding& holding, v1::Owner* owner) {
+  if (holding.pod_uid.empty()) return;
+  owner->set_kind("Pod");
+  owner->set_namespace_(holding.pod_namespace);
+  owner->set_name(holding.pod_name);
+  owner->set_uid(holding.pod_uid);
+}
+
+v1::Basis BasisOf(const Holding& holding) {
+  return holding.is_measured_basis ? v1::BASIS_MEASURED : v1::BASIS_BOOKED;
+}
+
+v1::ChargeRequest ChargeFor(const Holding& holding, const StepOptions& options) {
+  v1::ChargeRequest request;
+  request.set_charge_id(holding.charge_id.empty() ? ChargeIdAt(holding.id_base, options.now)
+                                                  : holding.charge_id);
+  const int64_t micros = absl::ToUnixMicros(options.now);
+  request.mutable_created_at()->set_seconds(micros / 1000000);
+  request.mutable_created_at()->set_nanos(static_cast<int32_t>(micros % 1000000) * 1000);
+  v1::ChargeItem* item = request.add_items();
+  item->set_cgroup(holding.cgroup);
+  item->set_region(holding.region);
+  item->set_bytes(holding.booked_bytes);
+  request.set_basis(BasisOf(holding));
+  request.set_mode(holding.state == HoldingState::kPending ? v1::CHARGE_MODE_STRICT
+                                                           : v1::CHARGE_MODE_FORCE);
+  SetOwner(holding, request.mutable_owner());
+  request.set_session(options.session);
+  return request;
+}
+
+void AddPlacement(const Holding& holding, Steps* steps) {
+  v1::CommitRequest& commit = steps->commits[holding.charge_id];
+  commit.set_charge_id(holding.charge_id);
+  v1::Placement* placement = commit.add_placements();
+  placement->set_cgroup(holding.cgroup);
+  placement->set_region(holding.region);
+  placement->set_bytes(holding.booked_bytes);
+  // The same for the same placements, whoever sends them.
+  commit.set_commit_id(absl::StrCat("agent-", commit.placements_size(), "-",
+                                    absl::Hex(StableIdHash(holding.region), absl::kZeroPad16)));
+}
+
+bool IsFarOff(uint64_t a, uint64_t b, uint64_t threshold) {
+  return (a > b ? a - b : b - a) > threshold;
+}
+
+}  // namespace
+
+Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
+                const StepOptions& options) {
+  std::map<Key, const KnownItem*> by_key;
+  for (const KnownItem& item : known) by_key[{item.charge_id, item.region}] = &item;
+  Steps steps;
+  steps.free = books.freed;
+  std::set<std::string> releasing;
+  for (const Holding& holding : books.holdings) {
+    const auto it = by_key.find({holding.charge_id, holding.region});
+    const KnownItem* item = it == by_key.end() ? nullptr : it->second;
+    if (item == nullptr && !holding.charge_id.empty()) {
+      AddPlacement(holding, &steps);
+      continue;
+    }
+    if (item == nullptr) {
+      steps.charges.push_back(ChargeFor(holding, options));
+      continue;
+    }
+    if (item->is_reserved) {
+      AddPlacement(holding, &steps);
+      continue;
+    }
+    if (item->cgroup != holding.cgroup) {
+      v1::MoveChargeRequest& move = steps.moves.emplace_back();
+      move.set_session(options.session);
+      move.set_charge_id(holding.charge_id);
+      move.set_from_cgroup(item->cgroup);
+      move.set_to_cgroup(holding.cgroup);
+    }
+    if (item->is_measured_basis && holding.measured_bytes.has_value() &&
+        IsFarOff(item->bytes, *holding.measured_bytes, options.resize_threshold_bytes)) {
+      v1::ResizeItem& resize = steps.resizes.emplace_back();
+      resize.set_charge_id(holding.charge_id);
+      resize.set_cgroup(holding.cgroup);
+      resize.set_region(holding.region);
+      resize.set_bytes(*holding.measured_bytes);
+    }
+    if (holding.state == HoldingState::kEnding && !item->is_releasing &&
+        releasing.insert(holding.charge_id).second) {
+      steps.releases.push_back(holding.charge_id);
+    }
+  }
+  return steps;
+}
+
+std::vector<v1::HeldItem> HeldItems(const NodeBooks& books) {
+  std::vector<v1::HeldItem> items;
+  for (const Holding& holding : books.holdings) {
+    if (holding.charge_id.empty()) continue;
+    v1::HeldItem& item = items.emplace_back();
+    item.set_charge_id(holding.charge_id);
+    item.set_cgroup(holding.cgroup);
+    item.set_region(holding.region);
+    item.set_bytes(holding.booked_bytes);
+    item.set_basis(BasisOf(holding));
+    SetOwner(holding, item.mutable_owner());
+  }
+  return items;
+}
+
+std::vector<v1::MeasuredItem> MeasuredItems(const NodeBooks& books) {
+  std::vector<v1::MeasuredItem> items;
+  for (const Holding& holding : books.holdings) {
+    if (holding.charge_id.empty() || !holding.measured_bytes.has_value()) continue;
+    v1::MeasuredItem& item = items.emplace_back();
+    item.set_charge_id(holding.charge_id);
+    item.set_cgroup(holding.cgroup);
+    item.set_region(holding.region);
+    item.set_measured_bytes(*holding.measured_bytes);
+  }
+  return items;
+}
+
+}  // namespace dmem::client

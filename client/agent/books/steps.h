@@ -1,0 +1,53 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// From what a node holds and what the authority has: what to tell it. A pure function.
+
+#ifndef DMEMD_CLIENT_AGENT_BOOKS_STEPS_H_
+#define DMEMD_CLIENT_AGENT_BOOKS_STEPS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "client/agent/books/node_books.h"
+#include "dmem/v1/quota_service.pb.h"
+
+namespace dmem::client {
+
+struct StepOptions {
+  absl::Time now;
+  uint64_t session = 0;
+  // A charge of basis MEASURED is resized when it is off by more than this.
+  uint64_t resize_threshold_bytes = uint64_t{16} << 20;
+};
+
+// In the order in which they are to be taken. Each is independent of the others.
+struct Steps {
+  // By UnchargeItems or Uncharge: see NodeBooks::freed.
+  std::vector<NodeBooks::Freed> free;
+  // Pods' reservations, by charge id: committed onto the regions that they have.
+  std::map<std::string, v1::CommitRequest> commits;
+  std::vector<v1::MoveChargeRequest> moves;
+  std::vector<v1::ResizeItem> resizes;  // FORCE.
+  // Charges whose pod is gone or going: RequestRelease.
+  std::vector<std::string> releases;
+  // What runs is recorded whatever the limits say (FORCE); what waits at the gate asks (STRICT).
+  std::vector<v1::ChargeRequest> charges;
+};
+
+// REQUIRES: `books` was made with `known` as NodeSight::known.
+Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
+                const StepOptions& options);
+
+// The node's list for Reconcile: every holding that has a charge.
+std::vector<v1::HeldItem> HeldItems(const NodeBooks& books);
+
+// What the authority should know of measured bytes.
+std::vector<v1::MeasuredItem> MeasuredItems(const NodeBooks& books);
+
+}  // namespace dmem::client
+
+#endif  // DMEMD_CLIENT_AGENT_BOOKS_STEPS_H_

@@ -1,0 +1,165 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/books/steps.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace dmem::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr uint64_t kGib = uint64_t{1} << 30;
+
+Holding PodOn(const std::string& uid, uint64_t booked) {
+  Holding holding;
+  holding.id_base = PodIdBase(uid, "gpu0");
+  holding.cgroup = "/ns/ml";
+  holding.region = "n1/gpu0";
+  holding.local_region = "gpu0";
+  holding.booked_bytes = booked;
+  holding.pod_uid = uid;
+  return holding;
+}
+
+KnownItem Known(const Holding& holding) {
+  KnownItem item;
+  item.charge_id = holding.charge_id;
+  item.cgroup = holding.cgroup;
+  item.region = holding.region;
+  item.bytes = holding.booked_bytes;
+  item.is_measured_basis = holding.is_measured_basis;
+  return item;
+}
+
+class StepsTest : public ::testing::Test {
+ protected:
+  StepsTest() {
+    options_.now = absl::FromUnixMicros(1500000);
+    options_.session = 7;
+  }
+  Steps Make() { return MakeSteps(books_, known_, options_); }
+
+  NodeBooks books_;
+  std::vector<KnownItem> known_;
+  StepOptions options_;
+};
+
+TEST_F(StepsTest, WhatRunsIsRecordedByForceAndWhatWaitsAsks) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", kGib)};
+  books_.holdings[1].state = HoldingState::kPending;
+  const Steps steps = Make();
+  ASSERT_THAT(steps.charges, SizeIs(2));
+  const v1::ChargeRequest& running = steps.charges[0];
+  EXPECT_EQ(running.mode(), v1::CHARGE_MODE_FORCE);
+  EXPECT_EQ(running.charge_id(), "pod/u1/gpu0~16e360");
+  EXPECT_EQ(running.session(), 7u);
+  EXPECT_EQ(running.created_at().seconds(), 1);
+  EXPECT_EQ(running.created_at().nanos(), 500000000);
+  EXPECT_EQ(running.owner().uid(), "u1");
+  ASSERT_EQ(running.items_size(), 1);
+  EXPECT_EQ(running.items(0).bytes(), kGib);
+  EXPECT_EQ(steps.charges[1].mode(), v1::CHARGE_MODE_STRICT);
+}
+
+TEST_F(StepsTest, WhatIsKnownAsItIsNeedsNothing) {
+  books_.holdings = {PodOn("u1", kGib)};
+  books_.holdings[0].charge_id = "pod/u1/gpu0~1";
+  known_ = {Known(books_.holdings[0])};
+  const Steps steps = Make();
+  EXPECT_THAT(steps.charges, IsEmpty());
+  EXPECT_THAT(steps.commits, IsEmpty());
+  EXPECT_THAT(steps.moves, IsEmpty());
+  EXPECT_THAT(steps.resizes, IsEmpty());
+  EXPECT_THAT(steps.releases, IsEmpty());
+}
+
+TEST_F(StepsTest, ReservationThatThePodNamesIsCommittedOntoItsRegions) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u1", kGib)};
+  books_.holdings[0].charge_id = books_.holdings[1].charge_id = "job-7";
+  books_.holdings[1].region = "n1/gpu1";
+  const Steps steps = Make();
+  EXPECT_THAT(steps.charges, IsEmpty());
+  ASSERT_THAT(steps.commits, SizeIs(1));
+  const v1::CommitRequest& commit = steps.commits.at("job-7");
+  EXPECT_EQ(commit.charge_id(), "job-7");
+  ASSERT_EQ(commit.placements_size(), 2);
+  EXPECT_EQ(commit.placements(0).region(), "n1/gpu0");
+  EXPECT_EQ(commit.placements(1).region(), "n1/gpu1");
+  EXPECT_EQ(commit.placements(1).bytes(), kGib);
+  EXPECT_EQ(Make().commits.at("job-7").commit_id(), commit.commit_id())
+      << "sent again it is the same commit";
+}
+
+TEST_F(StepsTest, ItemThatIsReservedOnTheRegionIsCommitted) {
+  books_.holdings = {PodOn("u1", kGib)};
+  books_.holdings[0].charge_id = "job-7";
+  known_ = {Known(books_.holdings[0])};
+  known_[0].is_reserved = true;
+  EXPECT_THAT(Make().commits, SizeIs(1));
+}
+
+TEST_F(StepsTest, ChangedMappingMovesTheCharge) {
+  books_.holdings = {PodOn("u1", kGib)};
+  books_.holdings[0].charge_id = "pod/u1/gpu0~1";
+  known_ = {Known(books_.holdings[0])};
+  known_[0].cgroup = "/unmapped/ns/ml";
+  const Steps steps = Make();
+  ASSERT_THAT(steps.moves, SizeIs(1));
+  EXPECT_EQ(steps.moves[0].from_cgroup(), "/unmapped/ns/ml");
+  EXPECT_EQ(steps.moves[0].to_cgroup(), "/ns/ml");
+}
+
+TEST_F(StepsTest, OnlyWhatIsBookedByMeasureFollowsTheMeasureBeyondTheThreshold) {
+  options_.resize_threshold_bytes = 10;
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", kGib), PodOn("u3", kGib)};
+  for (Holding& holding : books_.holdings) {
+    holding.charge_id = holding.id_base + "~1";
+    holding.is_measured_basis = holding.pod_uid != "u3";
+    known_.push_back(Known(holding));
+  }
+  books_.holdings[0].measured_bytes = kGib + 10;
+  books_.holdings[1].measured_bytes = kGib - 11;
+  books_.holdings[2].measured_bytes = 2 * kGib;
+  const Steps steps = Make();
+  ASSERT_THAT(steps.resizes, SizeIs(1));
+  EXPECT_EQ(steps.resizes[0].charge_id(), "pod/u2/gpu0~1");
+  EXPECT_EQ(steps.resizes[0].bytes(), kGib - 11);
+}
+
+TEST_F(StepsTest, ReleaseOfAPodThatIsGoingIsAskedForOnce) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u1", kGib)};
+  books_.holdings[1].region = "n1/gpu1";
+  for (Holding& holding : books_.holdings) {
+    holding.charge_id = "job-7";
+    holding.state = HoldingState::kEnding;
+    known_.push_back(Known(holding));
+  }
+  EXPECT_THAT(Make().releases, ElementsAre("job-7"));
+  for (KnownItem& item : known_) item.is_releasing = true;
+  EXPECT_THAT(Make().releases, IsEmpty());
+}
+
+TEST_F(StepsTest, ListForReconcileHasWhatIsChargedAndMeasuredListWhatIsKnown) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
+  books_.holdings[0].charge_id = "pod/u1/gpu0~1";
+  books_.holdings[0].is_measured_basis = true;
+  EXPECT_THAT(MeasuredItems(books_), IsEmpty());
+  books_.holdings[0].measured_bytes = 5;
+  const std::vector<v1::HeldItem> held = HeldItems(books_);
+  ASSERT_THAT(held, SizeIs(1)) << "u2 has no charge yet";
+  EXPECT_EQ(held[0].charge_id(), "pod/u1/gpu0~1");
+  EXPECT_EQ(held[0].basis(), v1::BASIS_MEASURED);
+  EXPECT_EQ(held[0].bytes(), kGib);
+  ASSERT_THAT(MeasuredItems(books_), SizeIs(1));
+  EXPECT_EQ(MeasuredItems(books_)[0].measured_bytes(), 5u);
+}
+
+}  // namespace
+}  // namespace dmem::client

@@ -1,0 +1,129 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/loop/agent.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace dmem::client {
+
+std::vector<Limit> LimitsOf(const NodeBooks& books) {
+  std::map<std::pair<std::string, std::string>, Limit> limits;  // By cgroup and region.
+  for (const Holding& holding : books.holdings) {
+    if (!holding.is_limited || holding.node_cgroup.empty()) continue;
+    limits[{holding.node_cgroup, holding.local_region}] = {
+        holding.node_cgroup, holding.local_region, holding.low_bytes, holding.max_bytes};
+  }
+  std::vector<Limit> all;
+  for (auto& limit : limits) all.push_back(std::move(limit.second));
+  return all;
+}
+
+Agent::Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
+             std::shared_ptr<Client> client, Incarnations* incarnations, AgentMetrics* metrics,
+             std::function<absl::Time()> now, LogFunction log)
+    : config_(*config),
+      watcher_(std::move(watcher)),
+      client_(client),
+      metrics_(metrics),
+      now_(now),
+      log_(std::move(log)),
+      link_(config, client, incarnations, std::move(now)),
+      gate_(config->gate_dir) {}
+
+void Agent::Pass() {
+  std::vector<absl::Status> problems;
+  link_.Connect();
+  sight_ = watcher_->Look(&problems);
+  NodeBooks books;
+  const LinkReport report = link_.Sync(sight_, &books);
+  problems.insert(problems.end(), report.problems.begin(), report.problems.end());
+  MakeLimitsStand(books, report.is_connected, &problems);
+  if (absl::Status status = gate_.Set(report.admitted); !status.ok()) problems.push_back(status);
+  WatchOverGrants(books);
+  LogChanges(problems);
+  metrics_->Set({report.is_connected, watcher_->capability(), problems.size(),
+                 report.reconciled_differences, sight_.devices, books.holdings, limit_states_,
+                 config_.node_name});
+}
+
+void Agent::MakeLimitsStand(const NodeBooks& books, bool is_connected,
+                            std::vector<absl::Status>* problems) {
+  std::vector<Limit> limits = LimitsOf(books);
+  AddTenantLimits(is_connected, problems, &limits);
+  limit_states_ = watcher_->Apply(limits);
+  for (const LimitState& state : limit_states_) {
+    if (state.status.ok() || state.outcome == LimitOutcome::kUnsupported ||
+        state.outcome == LimitOutcome::kGone)
+      continue;
+    problems->push_back(absl::Status(
+        state.status.code(), absl::StrCat("limit of ", state.limit.cgroup, " in ",
+                                          state.limit.region, ": ", state.status.message())));
+  }
+}
+
+// What the authority has set for the tenants that have a directory on this node.
+void Agent::AddTenantLimits(bool is_connected, std::vector<absl::Status>* problems,
+                            std::vector<Limit>* limits) {
+  if (is_connected && !config_.tenant_directories.empty()) {
+    std::vector<Limit> told;
+    bool is_whole = true;
+    for (const TenantDirectory& tenant : config_.tenant_directories) {
+      for (const Device& device : sight_.devices) {
+        v1::GetPoolRequest request;
+        request.set_cgroup(tenant.cgroup);
+        request.set_region(absl::StrCat(config_.node_name, "/", device.region));
+        const absl::StatusOr<v1::GetPoolResponse> response = client_->GetPool(request);
+        if (!response.ok()) {
+          problems->push_back(absl::Status(response.status().code(),
+                                           absl::StrCat("GetPool: ", response.status().message())));
+          is_whole = false;
+          break;
+        }
+        const v1::Pool& pool = response->pool();
+        // The kernel knows no difference between a guarantee that is hard and one that is soft but
+        // for dmem.min, which drivers do not honour: the larger of both protects.
+        told.push_back({tenant.directory, device.region,
+                        std::max(pool.min_bytes(), pool.low_bytes()), pool.max_bytes()});
+      }
+    }
+    if (is_whole) tenant_limits_ = std::move(told);
+  }
+  limits->insert(limits->end(), tenant_limits_.begin(), tenant_limits_.end());
+}
+
+void Agent::WatchOverGrants(const NodeBooks& books) {
+  std::map<std::pair<std::string, std::string>, std::pair<absl::Time, bool>> over;
+  for (const Holding& holding : books.holdings) {
+    if (holding.is_measured_basis || holding.measured_bytes.value_or(0) <= holding.booked_bytes)
+      continue;
+    const auto key = std::make_pair(holding.id_base, holding.region);
+    const auto before = over_since_.find(key);
+    auto& since = over.emplace(key, std::make_pair(now_(), false)).first->second;
+    if (before != over_since_.end()) since = before->second;
+    if (!since.second && now_() - since.first >= config_.over_grant_grace) {
+      since.second = true;
+      log_("over_grant",
+           absl::StrCat("pod ", holding.pod_namespace, "/", holding.pod_name, " uses ",
+                        *holding.measured_bytes, " bytes of ", holding.region, ", ",
+                        *holding.measured_bytes - holding.booked_bytes, " more than booked"));
+    }
+  }
+  over_since_ = std::move(over);
+}
+
+void Agent::LogChanges(const std::vector<absl::Status>& problems) {
+  std::set<std::string> now;
+  for (const absl::Status& problem : problems) now.insert(std::string(problem.message()));
+  for (const std::string& problem : now) {
+    if (problems_.count(problem) == 0) log_("problem", problem);
+  }
+  for (const std::string& problem : problems_) {
+    if (now.count(problem) == 0) log_("problem_ended", problem);
+  }
+  problems_ = std::move(now);
+}
+
+}  // namespace dmem::client

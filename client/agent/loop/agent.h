@@ -1,0 +1,76 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef DMEMD_CLIENT_AGENT_LOOP_AGENT_H_
+#define DMEMD_CLIENT_AGENT_LOOP_AGENT_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/agent/config/agent_config.h"
+#include "client/agent/loop/agent_metrics.h"
+#include "client/agent/loop/authority_link.h"
+#include "client/agent/loop/gate.h"
+#include "client/agent/loop/node_watcher.h"
+#include "client/client.h"
+
+namespace dmem::client {
+
+// The limits that a pass would have stand, of pods' cgroups and of nothing else.
+std::vector<Limit> LimitsOf(const NodeBooks& books);
+
+// The node's agent: looks at the node, brings the authority in step with it, and makes limits
+// stand. One thread at a time.
+//
+// While no authority answers, limits that stand are left as they are, and pods' limits are made to
+// stand as ever; only a tenant's directory waits for news.
+class Agent {
+ public:
+  // Something that happened, for the log: an event in lower_snake_case, and what it was.
+  using LogFunction = std::function<void(const std::string& event, const std::string& what)>;
+
+  // `config`, `incarnations` and `metrics` must outlive the agent.
+  Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
+        std::shared_ptr<Client> client, Incarnations* incarnations, AgentMetrics* metrics,
+        std::function<absl::Time()> now, LogFunction log);
+
+  // Looks once, and does what follows. Never fails: what went wrong is logged when it begins and
+  // when it ends, and counted.
+  void Pass();
+
+ private:
+  void MakeLimitsStand(const NodeBooks& books, bool is_connected,
+                       std::vector<absl::Status>* problems);
+  void AddTenantLimits(bool is_connected, std::vector<absl::Status>* problems,
+                       std::vector<Limit>* limits);
+  void WatchOverGrants(const NodeBooks& books);
+  void LogChanges(const std::vector<absl::Status>& problems);
+
+  const AgentConfig& config_;
+  const std::unique_ptr<NodeWatcher> watcher_;
+  const std::shared_ptr<Client> client_;
+  AgentMetrics* const metrics_;
+  const std::function<absl::Time()> now_;
+  const LogFunction log_;
+  AuthorityLink link_;
+  Gate gate_;
+
+  NodeSight sight_;                   // Of the last look.
+  std::vector<Limit> tenant_limits_;  // As last told by the authority.
+  std::vector<LimitState> limit_states_;
+  std::set<std::string> problems_;  // Of the last pass.
+  // Since when a holding uses more than is booked, by charge and region; and whether that is
+  // logged.
+  std::map<std::pair<std::string, std::string>, std::pair<absl::Time, bool>> over_since_;
+};
+
+}  // namespace dmem::client
+
+#endif  // DMEMD_CLIENT_AGENT_LOOP_AGENT_H_

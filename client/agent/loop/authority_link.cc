@@ -1,0 +1,403 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/loop/authority_link.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "client/charge_holder.h"
+#include "client/charge_id.h"
+#include "client/error_facts.h"
+
+namespace dmem::client {
+namespace {
+
+constexpr size_t kItemsOfCallMax = 1000;
+// Of the agent's calls one attempt each: the next pass is the next attempt.
+constexpr char kAgentName[] = "dmem-agent";
+
+bool IsUnanswered(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
+KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
+  KnownItem known;
+  known.charge_id = charge.charge_id();
+  known.cgroup = item.cgroup();
+  known.region = item.region();
+  known.bytes = item.bytes();
+  known.is_measured_basis = charge.basis() == v1::BASIS_MEASURED;
+  known.is_reserved = item.reserved();
+  known.is_releasing = charge.state() == v1::CHARGE_STATE_RELEASING;
+  return known;
+}
+
+}  // namespace
+
+AuthorityLink::AuthorityLink(const AgentConfig* config, std::shared_ptr<Client> client,
+                             Incarnations* incarnations, std::function<absl::Time()> now)
+    : config_(*config),
+      client_(client),
+      incarnations_(incarnations),
+      now_(std::move(now)),
+      session_(client, {kAgentName, config->node_name, incarnations->node(), absl::Seconds(60)}) {}
+
+bool AuthorityLink::Take(const char* what, const absl::Status& status) {
+  if (status.ok()) return true;
+  report_.problems.push_back(
+      absl::Status(status.code(), absl::StrCat(what, ": ", status.message())));
+  // What was believed of the authority may be wrong.
+  is_known_current_ = false;
+  if (!IsUnanswered(status)) return true;
+  report_.is_connected = false;
+  return false;
+}
+
+void AuthorityLink::Connect() {
+  report_ = LinkReport();
+  report_.is_connected = true;
+  const absl::StatusOr<uint64_t> session = session_.Open();
+  if (!Take("OpenSession", session.status())) return;
+  if (!session.ok()) {
+    report_.is_connected = false;
+    return;
+  }
+  if (session_id_ != *session) {
+    session_id_ = *session;
+    registered_.clear();
+    failed_.clear();
+    is_known_current_ = false;
+    reconciled_at_ = absl::InfinitePast();
+  }
+  if (!is_known_current_) ListKnown();
+  as_of_ = std::max(as_of_, session_.sequence());
+}
+
+// All items of charges in this node's regions.
+void AuthorityLink::ListKnown() {
+  std::vector<KnownItem> known;
+  std::set<std::pair<std::string, std::string>> listed;
+  for (const auto& region : registered_) {
+    v1::ListChargesRequest request;
+    request.set_region(region.first);
+    const absl::StatusOr<v1::ListChargesResponse> charges = client_->ListAllCharges(request);
+    if (!charges.ok()) {
+      Take("ListCharges", charges.status());
+      return;
+    }
+    as_of_ = std::max(as_of_, charges->sequence());
+    for (const v1::Charge& charge : charges->charges()) {
+      for (const v1::ChargeItem& item : charge.items()) {
+        if (item.region() != region.first) continue;
+        known.push_back(KnownItemOf(charge, item));
+      }
+    }
+  }
+  known_ = std::move(known);
+  is_known_current_ = true;
+}
+
+std::string AuthorityLink::RegionName(const std::string& local) const {
+  return absl::StrCat(config_.node_name, "/", local);
+}
+
+void AuthorityLink::Fill(NodeSight* sight) const {
+  sight->known = known_;
+  sight->remembered_ids = remembered_ids_;
+  sight->ended_ids = ended_ids_;
+}
+
+LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
+  for (const SeenPod& pod : sight.pods) {
+    const auto id = pod.pod.annotations.find(kChargeAnnotation);
+    if (id != pod.pod.annotations.end() && !pod.pod.cgroup_uid.empty())
+      remembered_ids_[pod.pod.cgroup_uid] = id->second;
+  }
+  if (report_.is_connected && RegisterDevices(sight.devices)) {
+    if (!is_known_current_) ListKnown();
+    Fill(&sight);
+    if (is_known_current_) {
+      StepOptions options;
+      options.now = now_();
+      options.session = session_id_;
+      TakeSteps(MakeSteps(MakeNodeBooks(sight), known_, options));
+    }
+  }
+  Fill(&sight);
+  *books = MakeNodeBooks(sight);
+  for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);
+  if (report_.is_connected && is_known_current_ &&
+      now_() - reconciled_at_ >= config_.reconcile_interval && Reconcile(*books)) {
+    reconciled_at_ = now_();
+  }
+  if (report_.is_connected && now_() - reported_at_ >= config_.report_interval &&
+      ReportMeasured(sight, *books)) {
+    reported_at_ = now_();
+  }
+  Admit(sight, *books);
+  if (session_.id() == 0) report_.is_connected = false;
+  report_.admitted = admitted_;
+  return report_;
+}
+
+bool AuthorityLink::RegisterDevices(const std::vector<Device>& devices) {
+  for (const Device& device : devices) {
+    if (device.capacity_bytes == 0) {
+      report_.problems.push_back(absl::FailedPreconditionError(
+          absl::StrCat("device ", device.region,
+                       " is not registered: its capacity is neither reported nor configured")));
+      continue;
+    }
+    if (!RegisterDevice(device)) return false;
+  }
+  return true;
+}
+
+bool AuthorityLink::RegisterDevice(const Device& device) {
+  v1::RegisterRequest request;
+  v1::Region* region = request.mutable_region();
+  region->set_name(RegionName(device.region));
+  region->set_capacity_bytes(device.capacity_bytes);
+  region->set_reserved_bytes(std::min(
+      device.capacity_bytes, device.reserved_bytes.value_or(config_.reserved_bytes.value_or(0))));
+  region->set_incarnation(incarnations_->Of(device));
+  region->mutable_attributes()->set_node(config_.node_name);
+  region->mutable_attributes()->set_model(device.model);
+  region->mutable_attributes()->set_uuid(device.uuid);
+  region->mutable_attributes()->set_pci(device.pci);
+  request.set_session(session_id_);
+  request.set_keep_policy(true);
+  const std::string sent = request.SerializeAsString();
+  std::string& last = registered_[region->name()];
+  if (last != sent) {
+    const absl::Status status = client_->Register(request).status();
+    if (!Take("Register", status)) return false;
+    const ErrorFacts facts = FactsOf(status);
+    if (facts.reason == "STALE_INCARNATION") {
+      // This agent's file was lost: the next pass takes on the authority's number.
+      incarnations_->AtLeast(device.region, facts.GetNumber("current").value_or(0));
+    }
+    if (!status.ok()) return true;
+    last = sent;
+    is_known_current_ = false;
+  }
+  const auto reported = failed_.find(device.region);
+  if (reported == failed_.end() ? device.failed : reported->second != device.failed) {
+    v1::ReportRegionStateRequest state;
+    state.set_session(session_id_);
+    state.set_region(region->name());
+    state.set_failed(device.failed);
+    state.set_why(device.failure);
+    const absl::Status status = client_->ReportRegionState(state).status();
+    if (!Take("ReportRegionState", status)) return false;
+    if (status.ok()) failed_[device.region] = device.failed;
+  }
+  return true;
+}
+
+KnownItem* AuthorityLink::FindKnown(const std::string& charge_id, const std::string& region) {
+  for (KnownItem& item : known_) {
+    if (item.charge_id == charge_id && item.region == region) return &item;
+  }
+  return nullptr;
+}
+
+void AuthorityLink::Forget(const std::string& charge_id, const std::string& region) {
+  known_.erase(std::remove_if(known_.begin(), known_.end(),
+                              [&](const KnownItem& item) {
+                                return item.charge_id == charge_id && item.region == region;
+                              }),
+               known_.end());
+}
+
+void AuthorityLink::TakeSteps(const Steps& steps) {
+  for (const NodeBooks::Freed& freed : steps.free) {
+    if (!Free(freed)) return;
+  }
+  for (const auto& commit : steps.commits) {
+    if (!Commit(commit.second)) return;
+  }
+  for (const v1::MoveChargeRequest& move : steps.moves) {
+    const absl::Status status = client_->MoveCharge(move).status();
+    if (!Take("MoveCharge", status)) return;
+    if (!status.ok()) continue;
+    for (KnownItem& item : known_) {
+      if (item.charge_id == move.charge_id() && item.cgroup == move.from_cgroup())
+        item.cgroup = move.to_cgroup();
+    }
+  }
+  for (const v1::ResizeItem& item : steps.resizes) {
+    v1::ResizeRequest request;
+    *request.add_items() = item;
+    request.set_mode(v1::CHARGE_MODE_FORCE);
+    const absl::Status status = client_->Resize(request).status();
+    if (!Take("Resize", status)) return;
+    KnownItem* known = FindKnown(item.charge_id(), item.region());
+    if (status.ok() && known != nullptr) known->bytes = item.bytes();
+  }
+  for (const std::string& id : steps.releases) {
+    v1::RequestReleaseRequest request;
+    request.add_charge_ids(id);
+    request.set_requested_by(absl::StrCat(kAgentName, " on ", config_.node_name));
+    request.set_reason("its pod is gone or going");
+    const absl::Status status = client_->RequestRelease(request).status();
+    if (!Take("RequestRelease", status)) return;
+    if (!status.ok()) continue;
+    for (KnownItem& item : known_) item.is_releasing |= item.charge_id == id;
+  }
+  for (const v1::ChargeRequest& charge : steps.charges) {
+    if (!Charge(charge)) return;
+  }
+}
+
+// A charge of this agent's has one item; one of a scheduler's may have others on other nodes, and
+// its items are given back node by node once its release is asked for.
+bool AuthorityLink::Free(const NodeBooks::Freed& freed) {
+  const KnownItem& item = freed.item;
+  if (!item.is_releasing) {
+    v1::RequestReleaseRequest request;
+    request.add_charge_ids(item.charge_id);
+    request.set_requested_by(absl::StrCat(kAgentName, " on ", config_.node_name));
+    request.set_reason("its pod is gone");
+    if (!Take("RequestRelease", client_->RequestRelease(request).status())) return false;
+  }
+  v1::UnchargeItemsRequest request;
+  request.set_session(session_id_);
+  request.set_charge_id(item.charge_id);
+  request.set_evidence(freed.evidence);
+  const absl::Status status = client_->UnchargeItems(request).status();
+  if (!Take("UnchargeItems", status)) return false;
+  if (status.ok()) Forget(item.charge_id, item.region);
+  return true;
+}
+
+bool AuthorityLink::Commit(const v1::CommitRequest& request) {
+  const absl::StatusOr<v1::CommitResponse> response = client_->Commit(request);
+  if (!Take("Commit", response.status())) return false;
+  if (!response.ok()) {
+    // The reservation has ended, or is not for these devices: what runs is charged on its own.
+    ended_ids_.insert(request.charge_id());
+    return true;
+  }
+  for (const v1::ChargeItem& item : response->charge().items()) {
+    if (registered_.count(item.region()) == 0) continue;
+    Forget(request.charge_id(), item.region());
+    known_.push_back(KnownItemOf(response->charge(), item));
+  }
+  return true;
+}
+
+bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
+  const v1::ChargeItem& item = request.items(0);
+  const std::string base = request.charge_id().substr(0, request.charge_id().find('~'));
+  const auto key = std::make_pair(base, item.region());
+  // The same again, should the last one have arrived; unless it asks for something else now.
+  v1::ChargeRequest sent = request;
+  const auto unanswered = unanswered_.find(key);
+  if (unanswered != unanswered_.end() && unanswered->second.mode() == request.mode() &&
+      unanswered->second.items(0).SerializeAsString() == item.SerializeAsString()) {
+    sent = unanswered->second;
+  } else if (unanswered != unanswered_.end()) {
+    v1::UnchargeRequest cancel;  // Spends the id, whether it arrived or not.
+    cancel.add_charge_ids(unanswered->second.charge_id());
+    cancel.set_session(session_id_);
+    if (!Take("Uncharge", client_->Uncharge(cancel).status())) return false;
+    unanswered_.erase(key);
+  }
+  if (admitted_unheard_.count(request.owner().uid()) > 0)
+    (*sent.mutable_labels())[kRecordedLateLabel] = "true";
+  sent.set_session(session_id_);
+  unanswered_[key] = sent;
+  const absl::StatusOr<v1::ChargeResponse> response = client_->Charge(sent);
+  // A pod at the gate that is refused waits: that is no problem of the agent's.
+  if (absl::IsResourceExhausted(response.status()) && sent.mode() != v1::CHARGE_MODE_FORCE) {
+    unanswered_.erase(key);
+    return true;
+  }
+  if (!Take("Charge", response.status())) return false;
+  unanswered_.erase(key);
+  if (response.ok()) known_.push_back(KnownItemOf(response->charge(), response->charge().items(0)));
+  return true;
+}
+
+bool AuthorityLink::Reconcile(const NodeBooks& books) {
+  const std::vector<v1::HeldItem> items = HeldItems(books);
+  const std::string id = NewChargeId();
+  size_t next = 0;
+  for (uint32_t part = 0; part == 0 || next < items.size(); ++part) {
+    v1::ReconcileRequest request;
+    request.set_session(session_id_);
+    request.set_reconcile_id(id);
+    request.set_as_of(as_of_);
+    request.set_part(part);
+    for (; next < items.size() && static_cast<size_t>(request.items_size()) < kItemsOfCallMax;
+         ++next) {
+      *request.add_items() = items[next];
+    }
+    request.set_last(next == items.size());
+    const absl::StatusOr<v1::ReconcileResponse> response = client_->Reconcile(request);
+    if (!Take("Reconcile", response.status()) || !response.ok()) return false;
+    report_.reconciled_differences += response->differences_total();
+    if (response->differences_total() > 0) is_known_current_ = false;
+  }
+  return true;
+}
+
+bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& books) {
+  std::vector<v1::MeasuredItem> items = MeasuredItems(books);
+  size_t next = 0;
+  bool is_first = true;
+  while (is_first || next < items.size()) {
+    v1::ReportMeasuredRequest request;
+    request.set_session(session_id_);
+    for (const Device& device : sight.devices) {
+      if (!is_first || !device.used_bytes.has_value() ||
+          registered_.count(RegionName(device.region)) == 0)
+        continue;
+      v1::MeasuredRegion* region = request.add_regions();
+      region->set_region(RegionName(device.region));
+      region->set_used_bytes(*device.used_bytes);
+      region->set_items_measured(sight.listed_regions.count(device.region) > 0);
+    }
+    for (; next < items.size() && static_cast<size_t>(request.items_size()) < kItemsOfCallMax;
+         ++next) {
+      *request.add_items() = std::move(items[next]);
+    }
+    is_first = false;
+    const absl::Status status = client_->ReportMeasured(request).status();
+    if (!Take("ReportMeasured", status) || !status.ok()) return false;
+  }
+  return true;
+}
+
+void AuthorityLink::Admit(const NodeSight& sight, const NodeBooks& books) {
+  std::map<std::string, bool> is_charged;  // By uid: all that it is to hold.
+  for (const Holding& holding : books.holdings) {
+    if (holding.pod_uid.empty()) continue;
+    const KnownItem* known = FindKnown(holding.charge_id, holding.region);
+    const bool holds = known != nullptr && !known->is_reserved;
+    const auto it = is_charged.emplace(holding.pod_uid, true).first;
+    it->second = it->second && holds;
+  }
+  std::set<std::string> present;
+  for (const SeenPod& pod : sight.pods) {
+    const std::string& uid = pod.pod.cgroup_uid;
+    if (uid.empty() || !pod.pod.has_devices_known) continue;
+    present.insert(uid);
+    const auto it = is_charged.find(uid);
+    if (it == is_charged.end() || it->second) {
+      admitted_.insert(uid);
+    } else if (!report_.is_connected && config_.when_unreachable == UnreachablePolicy::kAllow) {
+      admitted_.insert(uid);
+      admitted_unheard_.insert(uid);
+    }
+  }
+  if (!sight.pods_are_complete) return;
+  for (std::set<std::string>* uids : {&admitted_, &admitted_unheard_}) {
+    for (auto it = uids->begin(); it != uids->end();)
+      it = present.count(*it) > 0 ? std::next(it) : uids->erase(it);
+  }
+}
+
+}  // namespace dmem::client

@@ -1,0 +1,96 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef DMEMD_CLIENT_AGENT_LOOP_AUTHORITY_LINK_H_
+#define DMEMD_CLIENT_AGENT_LOOP_AUTHORITY_LINK_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/agent/books/node_books.h"
+#include "client/agent/books/steps.h"
+#include "client/agent/config/agent_config.h"
+#include "client/agent/loop/incarnations.h"
+#include "client/client.h"
+#include "client/kept_session.h"
+
+namespace dmem::client {
+
+// What one pass came to.
+struct LinkReport {
+  bool is_connected = false;  // The authority answered every call.
+  // Pods, by Pod::cgroup_uid, that may start: all that they hold is charged; or, by policy, nobody
+  // answered.
+  std::set<std::string> admitted;
+  uint64_t reconciled_differences = 0;
+  std::vector<absl::Status> problems;
+};
+
+// Keeps the authority in step with the node: opens the session, registers devices, charges what
+// runs, gives back what is gone, reconciles and reports. After an error of one call the others go
+// on; after an answer that does not come it stops until the next pass. One thread at a time.
+class AuthorityLink {
+ public:
+  // `config` and `incarnations` must outlive it.
+  AuthorityLink(const AgentConfig* config, std::shared_ptr<Client> client,
+                Incarnations* incarnations, std::function<absl::Time()> now);
+
+  // Before the node is looked at: so that what is granted later is not taken for a leak.
+  void Connect();
+
+  // After: brings the authority in step with `sight`, and fills in what of it the authority knows.
+  // `books` gets what the node holds as the authority has it then.
+  LinkReport Sync(NodeSight sight, NodeBooks* books);
+
+ private:
+  // Whether to go on: false after an answer that did not come.
+  bool Take(const char* what, const absl::Status& status);
+  void ListKnown();
+  bool RegisterDevices(const std::vector<Device>& devices);
+  bool RegisterDevice(const Device& device);
+  void TakeSteps(const Steps& steps);
+  bool Free(const NodeBooks::Freed& freed);
+  bool Commit(const v1::CommitRequest& request);
+  bool Charge(const v1::ChargeRequest& request);
+  bool Reconcile(const NodeBooks& books);
+  bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
+  void Admit(const NodeSight& sight, const NodeBooks& books);
+  void Fill(NodeSight* sight) const;
+  KnownItem* FindKnown(const std::string& charge_id, const std::string& region);
+  void Forget(const std::string& charge_id, const std::string& region);
+  std::string RegionName(const std::string& local) const;
+
+  const AgentConfig& config_;
+  const std::shared_ptr<Client> client_;
+  Incarnations* const incarnations_;
+  const std::function<absl::Time()> now_;
+  KeptSession session_;
+
+  uint64_t session_id_ = 0;                        // That the state below is of; 0: none.
+  std::map<std::string, std::string> registered_;  // By region: what was sent, in full.
+  std::map<std::string, bool> failed_;             // By region, as reported.
+  bool is_known_current_ = false;
+  uint64_t as_of_ = 0;
+  std::vector<KnownItem> known_;
+  // Charges that were sent and not answered, as they were sent, by what they are for.
+  std::map<std::pair<std::string, std::string>, v1::ChargeRequest> unanswered_;
+  std::map<std::string, std::string> remembered_ids_;
+  std::set<std::string> ended_ids_;
+  std::set<std::string> admitted_;
+  std::set<std::string> admitted_unheard_;  // By policy, while nobody answered.
+  absl::Time reconciled_at_ = absl::InfinitePast();
+  absl::Time reported_at_ = absl::InfinitePast();
+  LinkReport report_;
+};
+
+}  // namespace dmem::client
+
+#endif  // DMEMD_CLIENT_AGENT_LOOP_AUTHORITY_LINK_H_

@@ -1,0 +1,65 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/loop/gate.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace dmem::client {
+namespace {
+
+class GateTest : public ::testing::Test {
+ protected:
+  GateTest() {
+    std::string name = absl::StrCat(::testing::TempDir(), "/gate.XXXXXX");
+    directory_ = mkdtemp(name.data());
+  }
+  bool IsOpen(const std::string& uid) const {
+    return access(absl::StrCat(directory_, "/", uid).c_str(), F_OK) == 0;
+  }
+
+  std::string directory_;
+};
+
+TEST_F(GateTest, FilesComeAndGoWithThePodsThatMayStart) {
+  Gate gate(directory_);
+  EXPECT_TRUE(gate.Set({"a", "b"}).ok());
+  EXPECT_TRUE(IsOpen("a") && IsOpen("b"));
+  EXPECT_TRUE(gate.Set({"b"}).ok());
+  EXPECT_FALSE(IsOpen("a"));
+  EXPECT_TRUE(IsOpen("b"));
+}
+
+TEST_F(GateTest, FilesOfOthersStay) {
+  Gate(directory_).Set({"a"}).IgnoreError();
+  Gate gate(directory_);
+  EXPECT_TRUE(gate.Set({}).ok());
+  EXPECT_TRUE(IsOpen("a")) << "of an agent before, whose pods may run";
+}
+
+TEST_F(GateTest, NameThatLeadsOutOfTheDirectoryMakesNothing) {
+  Gate gate(directory_);
+  EXPECT_TRUE(gate.Set({"../x", "", ".", "a/b"}).ok());
+  EXPECT_FALSE(IsOpen("../x"));
+  EXPECT_FALSE(IsGateName("../x"));
+  EXPECT_FALSE(IsGateName(""));
+  EXPECT_TRUE(IsGateName("0a-1b"));
+}
+
+TEST_F(GateTest, DirectoryThatIsNotThereIsAnErrorThatNamesTheFile) {
+  Gate gate(absl::StrCat(directory_, "/none"));
+  const absl::Status status = gate.Set({"a"});
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_NE(status.message().find("/none/a"), absl::string_view::npos);
+}
+
+TEST_F(GateTest, NoDirectoryIsNoGate) { EXPECT_TRUE(Gate("").Set({"a"}).ok()); }
+
+}  // namespace
+}  // namespace dmem::client

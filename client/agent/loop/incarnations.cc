@@ -1,0 +1,113 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/loop/incarnations.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "client/agent/read_file.h"
+
+namespace dmem::client {
+namespace {
+
+constexpr uint64_t kResetsPerBoot = 1000;
+constexpr size_t kFileBytesMax = 1 << 20;
+
+absl::StatusOr<uint64_t> BootSeconds(const std::string& proc_root) {
+  const std::string path = absl::StrCat(proc_root, "/stat");
+  const absl::StatusOr<std::string> text = ReadSmallFile(path, 16 << 20);
+  if (!text.ok()) return text.status();
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    uint64_t seconds = 0;
+    if (absl::ConsumePrefix(&line, "btime ") && absl::SimpleAtoi(line, &seconds) && seconds > 0)
+      return seconds;
+  }
+  return absl::DataLossError(absl::StrCat(path, " has no line \"btime SECONDS\""));
+}
+
+}  // namespace
+
+absl::StatusOr<Incarnations> Incarnations::Load(const std::string& proc_root,
+                                                const std::string& state_dir) {
+  const absl::StatusOr<uint64_t> boot = BootSeconds(proc_root);
+  if (!boot.ok()) return boot.status();
+  Incarnations incarnations(*boot, absl::StrCat(state_dir, "/incarnations"));
+  incarnations.Read();
+  return incarnations;
+}
+
+uint64_t Incarnations::Of(const Device& device) {
+  Seen& seen = seen_[device.region];
+  const bool is_new = seen.token.empty();
+  const bool is_other = !is_new && !device.token.empty() && seen.token != device.token;
+  const bool works_again = seen.has_failed && !device.failed;
+  const bool is_changed = is_new || is_other || works_again || seen.has_failed != device.failed;
+  if (is_other || works_again) ++seen.resets;
+  if (!device.token.empty()) seen.token = device.token;
+  seen.has_failed = device.failed;
+  if (is_changed) Write();
+  return boot_seconds_ * kResetsPerBoot + seen.resets;
+}
+
+void Incarnations::AtLeast(const std::string& region, uint64_t incarnation) {
+  if (incarnation / kResetsPerBoot != boot_seconds_) return;
+  Seen& seen = seen_[region];
+  if (seen.resets >= incarnation % kResetsPerBoot) return;
+  seen.resets = incarnation % kResetsPerBoot;
+  Write();
+}
+
+// A line for each region: boot time, region, resets, whether it has failed, token (= and
+// hexadecimal). What cannot be read counts for nothing, as if the file were lost.
+void Incarnations::Read() {
+  const absl::StatusOr<std::string> text = ReadSmallFile(file_, kFileBytesMax);
+  if (!text.ok()) return;
+  for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+    uint64_t boot = 0;
+    Seen seen;
+    if (words.size() != 5 || !absl::SimpleAtoi(words[0], &boot) || boot != boot_seconds_ ||
+        !absl::SimpleAtoi(words[2], &seen.resets) || seen.resets >= kResetsPerBoot) {
+      continue;
+    }
+    seen.token = absl::HexStringToBytes(absl::StripPrefix(words[4], "="));
+    seen.has_failed = words[3] == "failed";
+    seen_[std::string(words[1])] = seen;
+  }
+}
+
+void Incarnations::Write() {
+  const std::string directory = file_.substr(0, file_.rfind('/'));
+  if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+    status_ = absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", directory));
+    return;
+  }
+  std::string text;
+  for (const auto& [region, seen] : seen_) {
+    absl::StrAppend(&text, boot_seconds_, " ", region, " ", seen.resets, " ",
+                    seen.has_failed ? "failed" : "works", " ", "=",
+                    absl::BytesToHexString(seen.token), "\n");
+  }
+  const std::string temporary = absl::StrCat(file_, ".new");
+  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  if (!out || std::rename(temporary.c_str(), file_.c_str()) != 0) {
+    status_ = absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot write ", file_));
+    return;
+  }
+  status_ = absl::OkStatus();
+}
+
+}  // namespace dmem::client

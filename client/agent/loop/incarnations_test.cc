@@ -1,0 +1,106 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/loop/incarnations.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace dmem::client {
+namespace {
+
+class IncarnationsTest : public ::testing::Test {
+ protected:
+  IncarnationsTest() {
+    std::string name = absl::StrCat(::testing::TempDir(), "/incarnations.XXXXXX");
+    root_ = mkdtemp(name.data());
+    Boot(1000);
+    device_.region = "gpu0";
+    device_.token = "a b";  // Tokens are opaque.
+  }
+
+  void Boot(int seconds) {
+    std::ofstream(absl::StrCat(root_, "/stat")) << "cpu 1 2 3\nbtime " << seconds << "\n";
+  }
+  Incarnations Load() {
+    absl::StatusOr<Incarnations> loaded = Incarnations::Load(root_, absl::StrCat(root_, "/state"));
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    return *std::move(loaded);
+  }
+
+  std::string root_;
+  Device device_;
+};
+
+TEST_F(IncarnationsTest, NodesIsItsBootTime) { EXPECT_EQ(Load().node(), 1000u); }
+
+TEST_F(IncarnationsTest, DeviceThatStaysTheSameKeepsItsNumberAlsoAcrossAgents) {
+  Incarnations first = Load();
+  EXPECT_EQ(first.Of(device_), 1000000u);
+  EXPECT_EQ(first.Of(device_), 1000000u);
+  EXPECT_TRUE(first.status().ok()) << first.status();
+  EXPECT_EQ(Load().Of(device_), 1000000u);
+}
+
+TEST_F(IncarnationsTest, AnotherTokenIsANewerIncarnation) {
+  EXPECT_EQ(Load().Of(device_), 1000000u);
+  device_.token = "c";
+  EXPECT_EQ(Load().Of(device_), 1000001u) << "also when no agent saw the change";
+  EXPECT_EQ(Load().Of(device_), 1000001u);
+}
+
+TEST_F(IncarnationsTest, DeviceThatFailedAndWorksAgainHasBeenReset) {
+  Incarnations first = Load();
+  device_.failed = true;
+  EXPECT_EQ(first.Of(device_), 1000000u) << "it has not been reset yet";
+  device_.failed = false;
+  EXPECT_EQ(Load().Of(device_), 1000001u);
+}
+
+TEST_F(IncarnationsTest, BootIsNewerThanAnyResetBefore) {
+  Load().Of(device_);
+  device_.token = "c";
+  const uint64_t before = Load().Of(device_);
+  Boot(1001);
+  EXPECT_GT(Load().Of(device_), before);
+}
+
+TEST_F(IncarnationsTest, LostFileIsMadeGoodByTheAuthoritysNumber) {
+  Incarnations lost = Load();
+  lost.AtLeast("gpu0", 1000007);
+  EXPECT_EQ(lost.Of(device_), 1000007u);
+  lost.AtLeast("gpu0", 1000003);
+  EXPECT_EQ(lost.Of(device_), 1000007u) << "never back";
+  lost.AtLeast("gpu0", 999000001);
+  EXPECT_EQ(lost.Of(device_), 1000007u) << "of another boot";
+}
+
+TEST_F(IncarnationsTest, FileThatIsGarbageCountsForNothing) {
+  mkdir(absl::StrCat(root_, "/state").c_str(), 0755);
+  std::ofstream(absl::StrCat(root_, "/state/incarnations"))
+      << "1000 gpu0 5000 works =61\n1000 gpu0\n999 gpu0 5 works =61\n\n";
+  EXPECT_EQ(Load().Of(device_), 1000000u);
+}
+
+TEST_F(IncarnationsTest, DirectoryThatCannotBeWrittenIsReportedAndNothingElse) {
+  std::ofstream(absl::StrCat(root_, "/state")) << "a file";
+  Incarnations incarnations = Load();
+  EXPECT_EQ(incarnations.Of(device_), 1000000u);
+  EXPECT_FALSE(incarnations.status().ok());
+}
+
+TEST_F(IncarnationsTest, WithoutABootTimeThereIsAnErrorThatNamesTheFile) {
+  std::ofstream(absl::StrCat(root_, "/stat")) << "cpu 1 2 3\n";
+  const absl::Status status = Incarnations::Load(root_, root_).status();
+  EXPECT_EQ(status.message(), absl::StrCat(root_, "/stat has no line \"btime SECONDS\""));
+}
+
+}  // namespace
+}  // namespace dmem::client

@@ -1,0 +1,212 @@
+# Copyright 2026 The dmemd Authors
+# SPDX-License-Identifier: Apache-2.0
+"""A dmemd, and nodes that are made of files, each with a dmem-agent."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+AGENT = os.path.join("client", "dmem-agent")
+DMEMCTL = os.path.join("client", "dmemctl")
+DMEMD = os.path.join("server", "dmemd")
+SECONDS_MAX = 60
+GIB = 1 << 30
+
+
+def eventually(condition, what):
+    """Waits until condition() is true, and returns what it returned."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {SECONDS_MAX} s: {what}")
+        time.sleep(0.05)  # Until the condition, with a deadline.
+
+
+def write(path, text):
+    """Replaces a file at once, as programs that are read from do."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".new", path)
+
+
+class Server:
+    """A dmemd that can be killed and started again, at the same address and with its data."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        self._listen = "127.0.0.1:0"
+        self._process = None
+        self.start()
+
+    def start(self):
+        data = os.path.join(self._directory, "data")
+        endpoints = os.path.join(data, "endpoints.json")
+        if os.path.exists(endpoints):
+            os.remove(endpoints)
+        with open(os.path.join(self._directory, "dmemd.log"), "ab") as log:
+            self._process = subprocess.Popen(
+                [DMEMD, f"--listen={self._listen}", "--http=127.0.0.1:0", f"--data-dir={data}",
+                 "--store=rocksdb"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+
+        def ready():
+            if self._process.poll() is not None:
+                raise AssertionError(f"dmemd exited with {self._process.returncode}")
+            try:
+                with open(endpoints, encoding="ascii") as file:
+                    return json.load(file)
+            except (FileNotFoundError, json.JSONDecodeError):
+                return None
+
+        self.address = eventually(ready, "dmemd is ready")["grpc"]
+        self._listen = self.address
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self):
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(timeout=SECONDS_MAX)
+
+    def dmemctl(self, *arguments):
+        done = subprocess.run([DMEMCTL, f"--server={self.address}", *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=SECONDS_MAX, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"dmemctl {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def charges(self):
+        """Live charges, by id."""
+        listed = json.loads(self.dmemctl("get", "charges", "-o", "json"))
+        return {charge["charge_id"]: charge for charge in listed.get("charges", [])}
+
+    def check(self):
+        self.dmemctl("check")
+
+
+class Node:
+    """A node of the fake backend: one device, pods in a file, processes in a tree like /proc."""
+
+    def __init__(self, directory, name, server, **config):
+        self._directory = os.path.join(directory, name)
+        self.name = name
+        self.gate = os.path.join(self._directory, "gate")
+        self.cgroups = os.path.join(self._directory, "cgroup")
+        for made in (self.gate, self.cgroups, self._path("devices"), self._path("state")):
+            os.makedirs(made)
+        self._pods = {}
+        self._processes = {}
+        self._process = None
+        self.boot(1_700_000_000)
+        self.write_device({})
+        self._write_usage()
+        self._write_pods()
+        self.config = {
+            "node_name": name,
+            "servers": [server.address],
+            "cgroup_root": self.cgroups,
+            "proc_root": self._path("proc"),
+            "state_dir": self._path("state"),
+            "gate_dir": self.gate,
+            "http": "",
+            "backends": [{"name": "fake", "options": {"directory": self._directory}}],
+            "pods": {"pod_resources": {"enabled": False}, "file": self._path("pods.json")},
+            "measure_interval": "100ms",
+            "reconcile_interval": "1s",
+            "report_interval": "1s",
+        }
+        self.config.update(config)
+
+    def _path(self, *names):
+        return os.path.join(self._directory, *names)
+
+    def boot(self, seconds):
+        write(self._path("proc", "stat"), f"cpu 0 0\nbtime {seconds}\n")
+
+    def write_device(self, fields):
+        device = {"region": "gpu0", "capacity_bytes": 48 * GIB, "reserved_bytes": GIB,
+                  "device_ids": ["GPU-a"], "token": "1"}
+        device.update(fields)
+        write(self._path("devices", "gpu0.json"), json.dumps(device))
+
+    # What runs.
+
+    def add_pod(self, uid, phase="Running", annotations=None, devices=("GPU-a",)):
+        self._pods[uid] = {
+            "metadata": {"uid": uid, "namespace": "ml", "name": f"pod-{uid}",
+                         "annotations": annotations or {}},
+            "spec": {"nodeName": self.name, "containers": [{"name": "main"}]},
+            "status": {"phase": phase, "qosClass": "Burstable", "containerStatuses": [{
+                "name": "main", "allocatedResourcesStatus": [
+                    {"name": "example.com/gpu",
+                     "resources": [{"resourceID": device} for device in devices]}]}]},
+        }
+        self._write_pods()
+
+    def delete_pod(self, uid):
+        """By force: its processes live on."""
+        del self._pods[uid]
+        self._write_pods()
+
+    def _write_pods(self):
+        write(self._path("pods.json"), json.dumps(list(self._pods.values())))
+
+    def add_process(self, pid, uid, used_bytes):
+        path = f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{uid}.slice" \
+               f"/cri-containerd-{pid:064x}.scope"
+        write(self._path("proc", str(pid), "cgroup"), f"0::{path}\n")
+        self._processes[pid] = used_bytes
+        self._write_usage()
+
+    def end_process(self, pid):
+        del self._processes[pid]
+        self._write_usage()
+
+    def _write_usage(self):
+        write(self._path("usage", "all.json"), json.dumps({"processes": [
+            {"pid": pid, "region": "gpu0", "used_bytes": used}
+            for pid, used in self._processes.items()]}))
+
+    def may_start(self, uid):
+        return os.path.exists(os.path.join(self.gate, uid))
+
+    # Its agent.
+
+    def start(self):
+        path = self._path("agent.yaml")
+        write(path, json.dumps(self.config))  # JSON is YAML.
+        with open(self._path("agent.log"), "ab") as log:
+            self._process = subprocess.Popen([AGENT, f"--config={path}"],
+                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self):
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(timeout=SECONDS_MAX)
+        if code != 0:
+            raise AssertionError(f"dmem-agent exited with {code}: {self.log()}")
+
+    def log(self):
+        with open(self._path("agent.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def dry_run(self):
+        path = self._path("agent.yaml")
+        write(path, json.dumps(self.config))
+        return subprocess.run([AGENT, f"--config={path}", "--dry-run"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=SECONDS_MAX,
+                              check=True).stdout
