@@ -13,6 +13,7 @@
 #include "benchmark/benchmark.h"
 #include "core/charge_walk.h"
 #include "core/check.h"
+#include "core/deadlines.h"
 #include "core/ledger.h"
 #include "core/state_editor.h"
 
@@ -58,7 +59,8 @@ void ResolvedChargeUncharge(benchmark::State& bench) {
   root.is_used = true;
   state.cgroups.Append(root);
   Changes changes;
-  StateEditor edit(&state, &epochs, &changes);
+  Deadlines deadlines;
+  StateEditor edit(&state, &epochs, &changes, &deadlines);
   const Index region = edit.AddRegion(1, "r", /*is_group=*/false);
   Index cgroup = kRootCgroup;
   for (int i = 1; i < bench.range(0); ++i)
