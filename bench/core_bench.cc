@@ -87,8 +87,9 @@ void ResolvedChargeUncharge(benchmark::State& bench) {
 BENCHMARK(ResolvedChargeUncharge)->Arg(1)->Arg(2)->Arg(4)->Arg(8);
 
 // The two commands whole: names looked up, id, fingerprint, records, tombstone.
-void LedgerChargeUncharge(benchmark::State& bench) {
+void ChargeUncharge(benchmark::State& bench, bool keep_changes) {
   Ledger ledger;
+  ledger.KeepChanges(keep_changes);
   RegisterCommand region;
   region.time = absl::FromUnixMicros(kStartMicros);
   region.name = "r";
@@ -114,7 +115,12 @@ void LedgerChargeUncharge(benchmark::State& bench) {
     DMEM_CHECK(ledger.Uncharge({charge.time, ids}).ok());
   }
 }
+void LedgerChargeUncharge(benchmark::State& bench) { ChargeUncharge(bench, false); }
 BENCHMARK(LedgerChargeUncharge)->Arg(1)->Arg(2)->Arg(4)->Arg(8);
+
+// With their changes told, as a server has it.
+void LedgerChargeUnchargeTold(benchmark::State& bench) { ChargeUncharge(bench, true); }
+BENCHMARK(LedgerChargeUnchargeTold)->Arg(1)->Arg(2)->Arg(4)->Arg(8);
 
 }  // namespace
 }  // namespace dmem

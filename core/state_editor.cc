@@ -340,7 +340,9 @@ void StateEditor::ChangeCounter(Index pool, ByteCount bytes, bool add, __int128 
   PoolRecord& record = state_.pools.Mutable(pool);
   PageCounter& counter = record.counter;
   const ByteCount old_min = counter.min_claim(), old_low = counter.low_claim();
-  const ByteCount over_bound = state_.OverBound(pool);
+  // State::OverBound, without finding the record again: every charge comes by here.
+  const ByteCount over_bound =
+      counter.parent == kNone ? state_.regions[record.region].grantable : counter.max;
   const bool was_over = counter.usage > over_bound;
   counter.usage = add ? Sum(counter.usage, bytes) : Difference(counter.usage, bytes);
   counter.peak = Max(counter.peak, counter.usage);
