@@ -56,15 +56,24 @@ absl::StatusOr<uint64_t> PrintKept(Session& session, const Options& options,
   }
 }
 
-// Until the user ends it, across restarts of the server.
+// Until the user ends it, however long the server is away once it has answered.
 absl::Status PrintNew(Session& session, const Options& options, absl::optional<uint64_t> after) {
   v1::WatchRequest request;
   *request.mutable_filter() = FilterOf(options);
   if (after.has_value()) request.mutable_from()->set_sequence(*after + 1);
-  return session.client().Watch(request, [&session](const v1::WatchResponse& response) {
-    for (const v1::Event& event : response.events()) Print(session, event);
-    return true;
-  });
+  bool has_answered = false;
+  for (;;) {
+    const absl::Status end =
+        session.client().Watch(request, [&](const v1::WatchResponse& response) {
+          has_answered = true;
+          *request.mutable_from() = response.progress();
+          request.set_after(true);
+          for (const v1::Event& event : response.events()) Print(session, event);
+          return true;
+        });
+    if (!has_answered || !absl::IsUnavailable(end)) return end;
+    session.Warn(absl::StrCat("what happens is shown once the server is back: ", end.message()));
+  }
 }
 
 absl::Status GetEvents(Session& session, const Options& options) {

@@ -30,7 +30,8 @@ Client& Session::client() {
   return *client_;
 }
 
-void Session::Print(absl::string_view text) { environment_.out << text; }
+// What watches prints as it comes, also into a pipe.
+void Session::Print(absl::string_view text) { environment_.out << text << std::flush; }
 
 void Session::PrintResult(const google::protobuf::Message& message, absl::string_view text) {
   Print(json() ? ToJson(message) : std::string(text));
