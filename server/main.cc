@@ -8,6 +8,7 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/synchronization/mutex.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/make_store.h"
@@ -86,6 +87,8 @@ int main(int argc, char** argv) {
   }
   if (absl::Status status = Validate(config); !status.ok()) return Fail(status, kExitUsage);
   dmem::server::SetLogLevel(*dmem::server::ParseLogLevel(config.log_level));
+  // gRPC locks through Abseil's mutexes, which Debian builds to look for deadlocks at every lock.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   dmem::server::StopSignals signals;  // Before the first thread, which inherits the mask.
   auto store = dmem::server::MakeStore(config);
   if (!store.ok()) return Fail(store.status(), kExitError);
