@@ -230,5 +230,32 @@ TEST_F(LedgerTest, ASnapshotStaysAsItWasWhileTheLedgerGoesOn) {
   EXPECT_EQ(Usage("/", "r"), 250u);
 }
 
+TEST_F(LedgerTest, RegistrationThatKeepsPolicyChangesTheDeviceAndNotWhatWasDecided) {
+  ASSERT_TRUE(RegisterGroup("model/a").ok());
+  RegisterCommand command;
+  command.time = Tick();
+  command.name = "n1/gpu0";
+  command.capacity = B(100);
+  command.grantable = B(150);
+  command.parent = "model/a";
+  ASSERT_TRUE(ledger_.Register(command).ok());
+  command.time = Tick();
+  command.capacity = B(90);
+  command.grantable = absl::nullopt;
+  command.parent = "";
+  command.keep_policy = true;
+  ASSERT_TRUE(ledger_.Register(command).ok());
+  Audit();
+  const RegionRecord& region = ledger_.state().regions[ledger_.state().FindRegion("n1/gpu0")];
+  EXPECT_EQ(region.capacity, B(90));
+  EXPECT_EQ(region.grantable, B(150));
+  EXPECT_EQ(region.parent, ledger_.state().FindRegion("model/a"));
+  command.time = Tick();
+  command.keep_policy = false;
+  ASSERT_TRUE(ledger_.Register(command).ok());
+  EXPECT_EQ(ledger_.state().regions[ledger_.state().FindRegion("n1/gpu0")].grantable, B(90));
+  EXPECT_EQ(ledger_.state().regions[ledger_.state().FindRegion("n1/gpu0")].parent, kNone);
+}
+
 }  // namespace
 }  // namespace dmem
