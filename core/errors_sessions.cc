@@ -11,8 +11,6 @@ namespace {
 
 std::string Quoted(absl::string_view name) { return absl::StrCat("\"", name, "\""); }
 
-std::string Number(ByteCount bytes) { return absl::StrCat(bytes.value()); }
-
 absl::Status NotFound(absl::string_view message, const ErrorFacts& facts) {
   return MakeError(absl::StatusCode::kNotFound, message, facts);
 }
@@ -47,19 +45,6 @@ absl::Status SessionNotFound(uint64_t session) {
 absl::Status NodeNotFound(absl::string_view node) {
   return NotFound(absl::StrCat("no node ", Quoted(node), " has opened a session"),
                   {"NODE_NOT_FOUND", {{"node", std::string(node)}}});
-}
-
-absl::Status AttachOverflows(absl::string_view region, absl::string_view group, ByteCount held,
-                             ByteCount usage) {
-  return MakeError(absl::StatusCode::kResourceExhausted,
-                   absl::StrCat("region ", Quoted(region), " cannot come back with the ",
-                                held.value(), " bytes charged to it: group ", Quoted(group),
-                                " uses ", usage.value(), ", and the sum would pass 2^63-1"),
-                   {"COUNTER_OVERFLOW",
-                    {{"region", std::string(region)},
-                     {"counter_region", std::string(group)},
-                     {"bytes", Number(held)},
-                     {"usage_bytes", Number(usage)}}});
 }
 
 absl::Status RegionStale(absl::string_view region, absl::string_view node, bool unconfirmed) {

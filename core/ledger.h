@@ -179,8 +179,6 @@ class Ledger {
   void TellStates(absl::Span<const KnownState> before, absl::string_view why);
   void TellSession(Index session, SessionChanged::What what);
   void CancelReservationsOf(uint64_t session, absl::Time time);
-  // Whether StateEditor::AttachRegion may be called. Errors: COUNTER_OVERFLOW.
-  absl::Status CheckMayAttach(Index region) const;
   int64_t Expire(const Deadline& due, absl::Time time);
   void ExpireSession(const Deadline& due);
   int64_t LoseRegionsOf(Index node, absl::Time time);

@@ -323,17 +323,6 @@ void Ledger::CancelReservationsOf(uint64_t session, absl::Time time) {
   }
 }
 
-absl::Status Ledger::CheckMayAttach(Index region) const {
-  if (!state_.regions[region].is_lost) return absl::OkStatus();
-  const ByteCount held = state_.pools[state_.regions[region].root_pool].counter.usage;
-  for (Index g = state_.regions[region].parent; g != kNone; g = state_.regions[g].parent) {
-    const ByteCount usage = state_.pools[state_.regions[g].root_pool].counter.usage;
-    if (usage.Plus(held).has_value()) continue;
-    return AttachOverflows(state_.RegionName(region), state_.RegionName(g), held, usage);
-  }
-  return absl::OkStatus();
-}
-
 // ---- Time ----
 
 // A Tick is expected each second. What is missing beyond this nobody could have been heard in: the
