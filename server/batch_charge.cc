@@ -34,11 +34,8 @@ absl::Status Shortened(const absl::Status& error) {
 
 BatchChargeTask::BatchChargeTask(const Call& call, const v1::BatchChargeRequest* request,
                                  v1::BatchChargeResponse* response, std::string actor)
-    : call_(call),
-      request_(request),
-      response_(response),
-      actor_(std::move(actor)),
-      queued_bytes_(request->ByteSizeLong()) {
+    : call_(call), request_(request), response_(response), queued_bytes_(request->ByteSizeLong()) {
+  input_.actor = std::move(actor);
   response->mutable_results()->Reserve(request->charges_size());
 }
 
@@ -80,15 +77,13 @@ void BatchChargeTask::ApplyNext(Turn* turn) {
     Render(invalid, result);
     return;
   }
-  CommandInput input;
-  input.time_us = turn->NextCommandTime();
-  input.actor = actor_;
-  if (charge.charge_id().empty()) input.generated_charge_id = turn->NewChargeId();
+  input_.time_us = turn->NextCommandTime();
+  input_.generated_charge_id = charge.charge_id().empty() ? turn->NewChargeId() : "";
   const uint64_t before = turn->state().scalars.sequence;
-  const absl::Status outcome = Apply(input, charge, turn->ledger(), result);
+  const absl::Status outcome = Apply(input_, charge, turn->ledger(), result);
   const uint64_t after = turn->state().scalars.sequence;
   if (after != before) {
-    AppendEntry(input, outcome, charge, *turn->ledger(), turn->record());
+    AppendEntry(input_, outcome, charge, *turn->ledger(), turn->record());
   }
   if (!outcome.ok()) Render(outcome, result);
   ShortenWouldRefuse(result);

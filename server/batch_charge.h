@@ -8,6 +8,7 @@
 #include <string>
 
 #include "dmem/v1/quota_service.pb.h"
+#include "server/apply.h"
 #include "server/call.h"
 #include "server/writer.h"
 
@@ -35,8 +36,8 @@ class BatchChargeTask final : public WriterTask {
   const Call call_;
   const v1::BatchChargeRequest* const request_;
   v1::BatchChargeResponse* const response_;
-  const std::string actor_;
   const size_t queued_bytes_;
+  CommandInput input_;  // Of the charge that is applied; the actor is that of all.
   int next_ = 0;
   size_t explained_bytes_ = 0;  // Rendered so far.
 };

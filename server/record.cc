@@ -29,6 +29,14 @@ size_t LengthDelimitedSize(int field, size_t size) {
          CodedOutputStream::VarintSize32(static_cast<uint32_t>(size)) + size;
 }
 
+// Returns the end of what it has written.
+uint8_t* WriteBytes(int field, absl::string_view bytes, uint8_t* out) {
+  out = WireFormatLite::WriteTagToArray(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED, out);
+  out = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(bytes.size()), out);
+  std::memcpy(out, bytes.data(), bytes.size());
+  return out + bytes.size();
+}
+
 absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
   CommandInput input;
   input.time_us = entry.time_us();
@@ -110,11 +118,10 @@ absl::Status Diverged(uint64_t sequence, absl::string_view how) {
 void AppendEntry(const CommandInput& input, const absl::Status& outcome, int field,
                  const google::protobuf::MessageLite& request, const Ledger& ledger,
                  std::string* record) {
-  Entry head;  // All but the request and the effects.
+  Entry head;  // All but what is encoded straight into the record: actor, request and effects.
   head.set_sequence(ledger.state().scalars.sequence);
   head.set_time_us(input.time_us);
   if (!input.generated_charge_id.empty()) head.set_generated_charge_id(input.generated_charge_id);
-  if (!input.actor.empty()) head.set_actor(input.actor);
   if (!outcome.ok()) {
     head.set_code(static_cast<uint32_t>(outcome.code()));
     head.set_reason(FactsOf(outcome).reason);
@@ -122,6 +129,8 @@ void AppendEntry(const CommandInput& input, const absl::Status& outcome, int fie
   const size_t head_bytes = head.ByteSizeLong();
   const size_t request_bytes = request.ByteSizeLong();
   size_t entry_bytes = head_bytes + LengthDelimitedSize(field, request_bytes);
+  if (!input.actor.empty())
+    entry_bytes += LengthDelimitedSize(Entry::kActorFieldNumber, input.actor.size());
   std::string effects;
   if (!ledger.changes().all().empty()) {
     const size_t used = record->size() + entry_bytes + kLengthsBytes;
@@ -138,14 +147,11 @@ void AppendEntry(const CommandInput& input, const absl::Status& outcome, int fie
                                         WireFormatLite::WIRETYPE_LENGTH_DELIMITED, out);
   out = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(entry_bytes), out);
   out = head.SerializeWithCachedSizesToArray(out);
+  if (!input.actor.empty()) out = WriteBytes(Entry::kActorFieldNumber, input.actor, out);
   out = WireFormatLite::WriteTagToArray(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED, out);
   out = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(request_bytes), out);
   out = request.SerializeWithCachedSizesToArray(out);
-  if (effects.empty()) return;
-  out = WireFormatLite::WriteTagToArray(Entry::kEffectsFieldNumber,
-                                        WireFormatLite::WIRETYPE_LENGTH_DELIMITED, out);
-  out = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(effects.size()), out);
-  std::memcpy(out, effects.data(), effects.size());
+  if (!effects.empty()) WriteBytes(Entry::kEffectsFieldNumber, effects, out);
 }
 
 absl::Status ReplayRecord(absl::string_view record, Ledger* ledger) {
