@@ -3,6 +3,7 @@
 
 #include "client/agent/books/steps.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -56,6 +57,21 @@ void AddPlacement(const Holding& holding, Steps* steps) {
                                     absl::Hex(StableIdHash(holding.region), absl::kZeroPad16)));
 }
 
+// One of each charge that has nothing else on the node.
+std::vector<NodeBooks::Freed> WholeCharges(const NodeBooks& books,
+                                           const std::vector<KnownItem>& known) {
+  std::map<std::string, size_t> held;
+  for (const KnownItem& item : known) ++held[item.charge_id];
+  for (const NodeBooks::Freed& freed : books.freed) --held[freed.item.charge_id];
+  std::vector<NodeBooks::Freed> whole;
+  std::set<std::string> taken;
+  for (const NodeBooks::Freed& freed : books.freed) {
+    const std::string& id = freed.item.charge_id;
+    if (held[id] == 0 && taken.insert(id).second) whole.push_back(freed);
+  }
+  return whole;
+}
+
 bool IsFarOff(uint64_t a, uint64_t b, uint64_t threshold) {
   return (a > b ? a - b : b - a) > threshold;
 }
@@ -67,7 +83,7 @@ Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
   std::map<Key, const KnownItem*> by_key;
   for (const KnownItem& item : known) by_key[{item.charge_id, item.region}] = &item;
   Steps steps;
-  steps.free = books.freed;
+  steps.free = WholeCharges(books, known);
   std::set<std::string> releasing;
   for (const Holding& holding : books.holdings) {
     const auto it = by_key.find({holding.charge_id, holding.region});
@@ -119,6 +135,9 @@ std::vector<v1::HeldItem> HeldItems(const NodeBooks& books) {
     item.set_basis(BasisOf(holding));
     SetOwner(holding, item.mutable_owner());
   }
+  std::stable_sort(items.begin(), items.end(), [](const v1::HeldItem& a, const v1::HeldItem& b) {
+    return a.charge_id() < b.charge_id();
+  });
   return items;
 }
 

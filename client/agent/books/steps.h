@@ -26,7 +26,8 @@ struct StepOptions {
 
 // In the order in which they are to be taken. Each is independent of the others.
 struct Steps {
-  // By UnchargeItems or Uncharge: see NodeBooks::freed.
+  // By UnchargeItems, which gives back all that a charge has on the node: one item of each charge
+  // of which every item is in NodeBooks::freed. Others wait for the rest, or for Reconcile.
   std::vector<NodeBooks::Freed> free;
   // Pods' reservations, by charge id: committed onto the regions that they have.
   std::map<std::string, v1::CommitRequest> commits;
@@ -42,7 +43,7 @@ struct Steps {
 Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
                 const StepOptions& options);
 
-// The node's list for Reconcile: every holding that has a charge.
+// The node's list for Reconcile: every holding that has a charge, those of a charge together.
 std::vector<v1::HeldItem> HeldItems(const NodeBooks& books);
 
 // What the authority should know of measured bytes.

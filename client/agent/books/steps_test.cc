@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace dmem::client {
 namespace {
@@ -144,6 +145,28 @@ TEST_F(StepsTest, ReleaseOfAPodThatIsGoingIsAskedForOnce) {
   EXPECT_THAT(Make().releases, ElementsAre("job-7"));
   for (KnownItem& item : known_) item.is_releasing = true;
   EXPECT_THAT(Make().releases, IsEmpty());
+}
+
+TEST_F(StepsTest, ChargeIsGivenBackOnceAndOnlyWhenAllThatItHasOnTheNodeIsFree) {
+  Holding first = PodOn("u1", kGib), second = PodOn("u1", kGib);
+  first.charge_id = second.charge_id = "job-7";
+  second.region = "n1/gpu1";
+  known_ = {Known(first), Known(second)};
+  books_.freed = {{known_[0], "nobody is there"}};
+  EXPECT_THAT(Make().free, IsEmpty()) << "UnchargeItems would give back the other one too";
+  books_.freed.push_back({known_[1], "nobody is there either"});
+  ASSERT_THAT(Make().free, SizeIs(1));
+  EXPECT_EQ(Make().free[0].item.charge_id, "job-7");
+}
+
+TEST_F(StepsTest, ItemsOfAChargeAreNeighboursInTheListForReconcile) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", kGib), PodOn("u1", kGib)};
+  books_.holdings[0].charge_id = books_.holdings[2].charge_id = "job-7";
+  books_.holdings[1].charge_id = "a";
+  books_.holdings[2].region = "n1/gpu1";
+  std::vector<std::string> ids;
+  for (const v1::HeldItem& item : HeldItems(books_)) ids.push_back(item.charge_id());
+  EXPECT_THAT(ids, ElementsAre("a", "job-7", "job-7"));
 }
 
 TEST_F(StepsTest, ListForReconcileHasWhatIsChargedAndMeasuredListWhatIsKnown) {

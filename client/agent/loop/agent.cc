@@ -83,8 +83,7 @@ void Agent::AddTenantLimits(bool is_connected, std::vector<absl::Status>* proble
           break;
         }
         const v1::Pool& pool = response->pool();
-        // The kernel knows no difference between a guarantee that is hard and one that is soft but
-        // for dmem.min, which drivers do not honour: the larger of both protects.
+        // Backends have one guarantee, low: the larger of the tenant's two.
         told.push_back({tenant.directory, device.region,
                         std::max(pool.min_bytes(), pool.low_bytes()), pool.max_bytes()});
       }

@@ -14,7 +14,6 @@ namespace dmem::client {
 namespace {
 
 constexpr size_t kItemsOfCallMax = 1000;
-// Of the agent's calls one attempt each: the next pass is the next attempt.
 constexpr char kAgentName[] = "dmem-agent";
 
 bool IsUnanswered(const absl::Status& status) {
@@ -71,7 +70,7 @@ void AuthorityLink::Connect() {
     reconciled_at_ = absl::InfinitePast();
   }
   if (!is_known_current_) ListKnown();
-  as_of_ = std::max(as_of_, session_.sequence());
+  as_of_ = std::max({as_of_, session_.sequence(), listed_sequence_});
 }
 
 // All items of charges in this node's regions.
@@ -86,7 +85,8 @@ void AuthorityLink::ListKnown() {
       Take("ListCharges", charges.status());
       return;
     }
-    as_of_ = std::max(as_of_, charges->sequence());
+    // Not as_of_: this may be after the node was looked at.
+    listed_sequence_ = std::max(listed_sequence_, charges->sequence());
     for (const v1::Charge& charge : charges->charges()) {
       for (const v1::ChargeItem& item : charge.items()) {
         if (item.region() != region.first) continue;
@@ -169,8 +169,8 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
   request.set_session(session_id_);
   request.set_keep_policy(true);
   const std::string sent = request.SerializeAsString();
-  std::string& last = registered_[region->name()];
-  if (last != sent) {
+  const auto last = registered_.find(region->name());
+  if (last == registered_.end() || last->second != sent) {
     const absl::Status status = client_->Register(request).status();
     if (!Take("Register", status)) return false;
     const ErrorFacts facts = FactsOf(status);
@@ -179,7 +179,7 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
       incarnations_->AtLeast(device.region, facts.GetNumber("current").value_or(0));
     }
     if (!status.ok()) return true;
-    last = sent;
+    registered_[region->name()] = sent;
     is_known_current_ = false;
   }
   const auto reported = failed_.find(device.region);
@@ -203,11 +203,9 @@ KnownItem* AuthorityLink::FindKnown(const std::string& charge_id, const std::str
   return nullptr;
 }
 
-void AuthorityLink::Forget(const std::string& charge_id, const std::string& region) {
+void AuthorityLink::Forget(const std::string& charge_id) {
   known_.erase(std::remove_if(known_.begin(), known_.end(),
-                              [&](const KnownItem& item) {
-                                return item.charge_id == charge_id && item.region == region;
-                              }),
+                              [&](const KnownItem& item) { return item.charge_id == charge_id; }),
                known_.end());
 }
 
@@ -268,7 +266,7 @@ bool AuthorityLink::Free(const NodeBooks::Freed& freed) {
   request.set_evidence(freed.evidence);
   const absl::Status status = client_->UnchargeItems(request).status();
   if (!Take("UnchargeItems", status)) return false;
-  if (status.ok()) Forget(item.charge_id, item.region);
+  if (status.ok()) Forget(item.charge_id);
   return true;
 }
 
@@ -280,9 +278,9 @@ bool AuthorityLink::Commit(const v1::CommitRequest& request) {
     ended_ids_.insert(request.charge_id());
     return true;
   }
+  Forget(request.charge_id());
   for (const v1::ChargeItem& item : response->charge().items()) {
     if (registered_.count(item.region()) == 0) continue;
-    Forget(request.charge_id(), item.region());
     known_.push_back(KnownItemOf(response->charge(), item));
   }
   return true;
@@ -331,9 +329,12 @@ bool AuthorityLink::Reconcile(const NodeBooks& books) {
     request.set_reconcile_id(id);
     request.set_as_of(as_of_);
     request.set_part(part);
-    for (; next < items.size() && static_cast<size_t>(request.items_size()) < kItemsOfCallMax;
-         ++next) {
-      *request.add_items() = items[next];
+    while (next < items.size()) {
+      // All items of a charge come in one part; they are neighbours.
+      size_t end = next + 1;
+      while (end < items.size() && items[end].charge_id() == items[next].charge_id()) ++end;
+      if (request.items_size() > 0 && request.items_size() + (end - next) > kItemsOfCallMax) break;
+      for (; next < end; ++next) *request.add_items() = items[next];
     }
     request.set_last(next == items.size());
     const absl::StatusOr<v1::ReconcileResponse> response = client_->Reconcile(request);

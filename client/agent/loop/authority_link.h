@@ -5,6 +5,7 @@
 #define DMEMD_CLIENT_AGENT_LOOP_AUTHORITY_LINK_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,7 +66,7 @@ class AuthorityLink {
   void Admit(const NodeSight& sight, const NodeBooks& books);
   void Fill(NodeSight* sight) const;
   KnownItem* FindKnown(const std::string& charge_id, const std::string& region);
-  void Forget(const std::string& charge_id, const std::string& region);
+  void Forget(const std::string& charge_id);
   std::string RegionName(const std::string& local) const;
 
   const AgentConfig& config_;
@@ -78,6 +79,8 @@ class AuthorityLink {
   std::map<std::string, std::string> registered_;  // By region: what was sent, in full.
   std::map<std::string, bool> failed_;             // By region, as reported.
   bool is_known_current_ = false;
+  uint64_t listed_sequence_ = 0;  // That the last list was of.
+  // Seen before the node was looked at: what was granted later is not taken for a leak.
   uint64_t as_of_ = 0;
   std::vector<KnownItem> known_;
   // Charges that were sent and not answered, as they were sent, by what they are for.

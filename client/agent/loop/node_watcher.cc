@@ -80,6 +80,8 @@ void NodeWatcher::LookAtDevices(NodeSight* sight, std::vector<absl::Status>* pro
       scanned_[i] = std::move(scan->devices);
     } else {
       problems->push_back(Prefixed(backend->name(), scan.status()));
+      // How much is in use is not known any more, and must be evidence of nothing.
+      for (Device& device : scanned_[i]) device.used_bytes.reset();
     }
     for (const Device& device : scanned_[i]) {
       // Of two backends that know a device, the first in the configuration.

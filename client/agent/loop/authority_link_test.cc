@@ -1,0 +1,147 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/loop/authority_link.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/testing/mock_connection.h"
+
+namespace dmem::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::NiceMock;
+
+constexpr uint64_t kGib = uint64_t{1} << 30;
+
+class AuthorityLinkTest : public ::testing::Test {
+ protected:
+  AuthorityLinkTest() {
+    std::string name = absl::StrCat(::testing::TempDir(), "/link.XXXXXX");
+    root_ = mkdtemp(name.data());
+    std::ofstream(absl::StrCat(root_, "/stat")) << "btime 1000\n";
+    incarnations_ = std::make_unique<Incarnations>(*Incarnations::Load(root_, root_));
+    config_.node_name = "n1";
+    ON_CALL(*connection_, OpenSession).WillByDefault([this](const v1::OpenSessionRequest&, auto) {
+      v1::OpenSessionResponse response;
+      response.mutable_session()->set_id(7);
+      response.set_sequence(++sequence_);
+      return absl::StatusOr<v1::OpenSessionResponse>(response);
+    });
+    ON_CALL(*connection_, Register)
+        .WillByDefault([this](const v1::RegisterRequest& request,
+                              auto) -> absl::StatusOr<v1::RegisterResponse> {
+          if (request.region().name() == refused_) return absl::FailedPreconditionError("no");
+          ++sequence_;
+          return v1::RegisterResponse();
+        });
+    ON_CALL(*connection_, ListCharges)
+        .WillByDefault([this](const v1::ListChargesRequest& request,
+                              auto) -> absl::StatusOr<v1::ListChargesResponse> {
+          if (request.region() == refused_) return absl::NotFoundError("no such region");
+          v1::ListChargesResponse response;
+          for (const v1::Charge& charge : charges_) {
+            if (charge.items(0).region() == request.region()) *response.add_charges() = charge;
+          }
+          response.set_sequence(sequence_);
+          return response;
+        });
+    ON_CALL(*connection_, Reconcile).WillByDefault([this](const v1::ReconcileRequest& r, auto) {
+      reconciles_.push_back(r);
+      return absl::StatusOr<v1::ReconcileResponse>(v1::ReconcileResponse());
+    });
+    ON_CALL(*connection_, ReportMeasured).WillByDefault([](const v1::ReportMeasuredRequest&, auto) {
+      return absl::StatusOr<v1::ReportMeasuredResponse>(v1::ReportMeasuredResponse());
+    });
+    ON_CALL(*connection_, Charge).WillByDefault([this](const v1::ChargeRequest& request, auto) {
+      ++sequence_;
+      v1::ChargeResponse response;
+      response.mutable_charge()->set_charge_id(request.charge_id());
+      *response.mutable_charge()->mutable_items() = request.items();
+      charges_.push_back(response.charge());
+      return absl::StatusOr<v1::ChargeResponse>(response);
+    });
+    RetryPolicy once;
+    once.attempts_max = 1;
+    link_ = std::make_unique<AuthorityLink>(&config_, std::make_shared<Client>(connection_, once),
+                                            incarnations_.get(), [this] { return now_; });
+  }
+
+  static Device DeviceOf(const std::string& region) {
+    Device device;
+    device.region = region;
+    device.capacity_bytes = kGib;
+    device.token = "1";
+    return device;
+  }
+
+  std::string root_;
+  AgentConfig config_;
+  absl::Time now_ = absl::FromUnixSeconds(2000);
+  uint64_t sequence_ = 10;
+  std::string refused_;
+  std::vector<v1::Charge> charges_;
+  std::vector<v1::ReconcileRequest> reconciles_;
+  std::shared_ptr<NiceMock<MockConnection>> connection_ =
+      std::make_shared<NiceMock<MockConnection>>();
+  std::unique_ptr<Incarnations> incarnations_;
+  std::unique_ptr<AuthorityLink> link_;
+};
+
+TEST_F(AuthorityLinkTest, WhatIsGrantedAfterTheNodeWasLookedAtIsNotTakenForALeak) {
+  link_->Connect();
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0")};
+  const uint64_t looked_at = sequence_;
+  // Somebody is granted memory on the node between the look and the list.
+  v1::Charge charge;
+  charge.set_charge_id("job-7");
+  v1::ChargeItem* item = charge.add_items();
+  item->set_region("n1/gpu0");
+  item->set_bytes(1);
+  charges_.push_back(charge);
+  sequence_ += 100;
+  NodeBooks books;
+  EXPECT_TRUE(link_->Sync(sight, &books).is_connected);
+  ASSERT_EQ(reconciles_.size(), 1u);
+  EXPECT_LE(reconciles_[0].as_of(), looked_at);
+  EXPECT_TRUE(reconciles_[0].last());
+
+  // The next look is after that.
+  now_ += config_.reconcile_interval;
+  link_->Connect();
+  link_->Sync(sight, &books);
+  ASSERT_EQ(reconciles_.size(), 2u);
+  EXPECT_GT(reconciles_[1].as_of(), looked_at + 100);
+}
+
+TEST_F(AuthorityLinkTest, DeviceThatIsNotTakenDoesNotHoldUpTheOthers) {
+  refused_ = "n1/gpu0";
+  link_->Connect();
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0"), DeviceOf("gpu1")};
+  sight.processes = {{"gpu1", 5, ""}};
+  NodeBooks books;
+  const LinkReport report = link_->Sync(sight, &books);
+  EXPECT_TRUE(report.is_connected);
+  ASSERT_EQ(charges_.size(), 1u);
+  EXPECT_EQ(charges_[0].items(0).region(), "n1/gpu1");
+  std::vector<std::string> problems;
+  for (const absl::Status& problem : report.problems) problems.emplace_back(problem.message());
+  EXPECT_THAT(problems, ElementsAre("Register: no"));
+}
+
+}  // namespace
+}  // namespace dmem::client
