@@ -64,7 +64,31 @@ class Account:
         }
 
 
-def openb(nodes_file, pods_file, take):
+def would_refuse(max_bytes, usage, size, wanted, free):
+    """Where a charge of `wanted` items of `size` passes a max in "cluster", or None if it does not."""
+    if max_bytes is None or usage + wanted * size <= max_bytes:
+        return None
+    item = next(i for i in range(wanted) if usage + (i + 1) * size > max_bytes)
+    return {
+        "region": "cluster",
+        "item": item,
+        "usage_bytes": usage,
+        "max_bytes": max_bytes,
+        "requested_bytes": wanted * size,
+        "short_bytes": usage + wanted * size - max_bytes,
+        "largest_grantable_bytes": min(max(0, max_bytes - usage), free[item]),
+    }
+
+
+def openb(nodes_file, pods_file, take, maxes=None, enforced_from=None, calls=None):
+    """The report of a replay.
+
+    `maxes`: by first-level cgroup, in "cluster"; observed, but from the call `enforced_from` on (counted
+    from 0) enforced. Appended to `calls`: of each charge that is asked for, its cgroup, its items, and
+    where it would be, or is, refused.
+    """
+    maxes = maxes or {}
+    calls = [] if calls is None else calls
     nodes = rows(nodes_file)
     if take is not None and take < len(nodes):
         nodes = nodes[:: len(nodes) // take][:take]
@@ -111,6 +135,18 @@ def openb(nodes_file, pods_file, take):
                 size = size * whole(pod["gpu_milli"]) // 1000
             fitting = [gpu for gpu, left in enumerate(free[index]) if left >= size][:wanted]
             if len(fitting) == wanted:
+                refusal = would_refuse(maxes.get(cgroup), account.now[cgroup], size, wanted,
+                                       [free[index][gpu] for gpu in fitting])
+                enforced = enforced_from is not None and len(calls) >= enforced_from
+                calls.append({
+                    "cgroup": f"{cgroup}/{pod['name']}",
+                    "items": [[f"{node['sn']}/gpu{gpu}", size] for gpu in fitting],
+                    "granted": not (refusal and enforced),
+                    "refusal": {"cgroup": cgroup, **refusal} if refusal else None,
+                })
+                if refusal and enforced:
+                    unplaced += 1
+                    break
                 holding[task] = [(index, gpu, size) for gpu in fitting]
                 for gpu in fitting:
                     free[index][gpu] -= size
