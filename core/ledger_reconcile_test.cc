@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/session_views.h"
 #include "core/state_codec.h"
 #include "core/state_restorer.h"
 #include "core/testing/session_test_base.h"
@@ -320,6 +321,18 @@ TEST_F(LedgerReconcileTest, LostRegionsComeBackWithWhatTheirNodeHolds) {
   ASSERT_TRUE(Part(agent_, as_of, 1, true, {Held("c", "/t", "n1/b", 30)}).ok());
   EXPECT_NE(RegionStateOf("n1/a"), RegionState::kLost);
   EXPECT_EQ(Usage("/t", "g"), 40u) << "a held, b released, c recorded";
+}
+
+TEST_F(LedgerReconcileTest, ANodeThatIsHeardAgainIsLostUntilItsAgentHasReconciled) {
+  ASSERT_TRUE(DeclareNotReady("n1").ok());
+  Pass(400);
+  const auto is_lost = [this] { return ViewNode(state(), state().FindNode("n1")).is_lost; };
+  EXPECT_TRUE(is_lost());
+  Pass(1, {agent_});
+  EXPECT_EQ(RegionStateOf("n1/a"), RegionState::kLost);
+  EXPECT_TRUE(is_lost()) << "as its regions are";
+  ASSERT_TRUE(Reconcile({}).ok());
+  EXPECT_FALSE(is_lost());
 }
 
 TEST_F(LedgerReconcileTest, AsOfIsNeverOfTheFuture) {

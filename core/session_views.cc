@@ -58,7 +58,10 @@ NodeView ViewNode(const State& state, Index i) {
   view.unheard_since_us = WallMicros(state, node.unheard_since_us);
   const absl::optional<int64_t> lost_at_us = DeadlineOfNode(state, i);
   if (lost_at_us.has_value()) view.lost_at_us = WallMicros(state, *lost_at_us);
-  view.is_lost = node.is_lost;
+  for (Index r = node.first_region; r != kNone && !view.is_lost;
+       r = state.regions[r].next_of_node) {
+    view.is_lost = state.regions[r].is_lost;
+  }
   view.regions = node.regions;
   return view;
 }

@@ -35,7 +35,7 @@ struct NodeView {
   int64_t not_ready_since_us = 0, unheard_since_us = 0;
   int64_t lost_at_us = 0;  // When its regions will be LOST.
   std::string not_ready_why;
-  bool is_lost = false;
+  bool is_lost = false;  // Whether any of its regions is LOST.
   uint32_t regions = 0;
 };
 

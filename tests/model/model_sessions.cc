@@ -325,11 +325,14 @@ void Model::LookAtLeases(View* view) const {
   }
   for (const auto& [name, node] : s_.nodes) {
     const Session* session = SessionOf(name);
+    const bool is_lost = std::any_of(
+        s_.regions.begin(), s_.regions.end(),
+        [&name = name](const Region& region) { return region.bound == name && region.is_lost; });
     view->leases.push_back({absl::StrCat(
         "node ", name, "/", node.incarnation, " fenced=", node.fenced,
         " session=", session == nullptr ? 0 : session->id,
         " not_ready=", wall(node.not_ready_since_us), " unheard=", wall(node.unheard_since_us),
-        " lost=", node.is_lost, " lost_at=", lost_at_us[name])});
+        " lost=", is_lost, " lost_at=", lost_at_us[name])});
   }
   for (const Region& region : s_.regions) {
     if (region.is_group) continue;
