@@ -5,6 +5,7 @@
 #define SERVER_CONFIG_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -38,7 +39,10 @@ struct Config {
   int64_t keep_records_bytes = int64_t{1} << 30;
   double keep_records_seconds = 7 * 24 * 3600;
   size_t reader_threads = 2;
-  bool ticks = true;  // No flag. Off: no deadline ever passes, for tests that compare sequences.
+  // No flags, for tests. Without ticks no deadline passes but by Server::Tick. `now_us`: the time
+  // in microseconds since 1970, from any thread, never going back; empty: the real time.
+  bool ticks = true;
+  std::function<int64_t()> now_us;
   Settings settings;  // Its bounds; the other settings come from the flags above.
 };
 

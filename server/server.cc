@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "nlohmann/json.hpp"
+#include "server/clock.h"
 #include "server/errors.h"
 #include "server/file.h"
 #include "server/id_generator.h"
@@ -35,6 +37,11 @@ constexpr char kServiceName[] = "dmem.v1.QuotaService";
 constexpr char kText[] = "text/plain; charset=utf-8";
 constexpr size_t kLongReadsMax = 256;
 constexpr absl::Duration kDrainTime = absl::Seconds(10);
+
+std::function<int64_t()> ClockOf(const Config& config) {
+  if (config.now_us != nullptr) return config.now_us;
+  return [clock = SteadyWallClock()] { return clock.NowMicroseconds(); };
+}
 
 // Makes the state's settings those of the flags, if they differ.
 class ConfigureTask final : public WriterTask {
@@ -64,7 +71,7 @@ class ConfigureTask final : public WriterTask {
 }  // namespace
 
 Server::Server(const Config& config, std::unique_ptr<Store> store)
-    : config_(config), store_(std::move(store)), events_(store_.get()) {}
+    : config_(config), now_us_(ClockOf(config)), store_(std::move(store)), events_(store_.get()) {}
 
 Server::~Server() {
   if (absl::Status status = Shutdown(); !status.ok()) {
@@ -112,10 +119,9 @@ absl::Status Server::RecoverAndConfigure() {
        {"seconds", recovered_.seconds}});
   ledger_.SetLayout(recovered_.epoch);
   ledger_.KeepChanges(true);
-  writer_ = std::make_unique<Writer>(
-      WriterOptions(), &ledger_, store_.get(), recovered_.epoch, IdGenerator(),
-      [this] { return clock_.NowMicroseconds(); },
-      [this](const absl::Status& error) { OnCommitFailure(error); });
+  writer_ = std::make_unique<Writer>(WriterOptions(), &ledger_, store_.get(), recovered_.epoch,
+                                     IdGenerator(), now_us_,
+                                     [this](const absl::Status& error) { OnCommitFailure(error); });
   checkpointer_ = std::make_unique<Checkpointer>(
       CheckpointerOptions{absl::Seconds(config_.checkpoint_interval_seconds),
                           config_.checkpoint_sequences,
@@ -133,10 +139,14 @@ absl::Status Server::RecoverAndConfigure() {
   return Configure();
 }
 
+absl::StatusOr<bool> Server::Tick() {
+  DMEM_CHECK(!config_.ticks);
+  return keeper_->Tick();
+}
+
 uint64_t Server::OldestWanted(uint64_t sequence) const {
   const int64_t kept_us = std::llround(config_.keep_records_seconds * 1e6);
-  const absl::StatusOr<uint64_t> oldest =
-      events_.SequenceAt(clock_.NowMicroseconds() - kept_us, sequence);
+  const absl::StatusOr<uint64_t> oldest = events_.SequenceAt(now_us_() - kept_us, sequence);
   // What cannot be read is not dropped for its age.
   return oldest.ok() ? *oldest : 0;
 }

@@ -5,6 +5,8 @@
 #define SERVER_SERVER_H_
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +15,6 @@
 #include "absl/status/statusor.h"
 #include "core/ledger.h"
 #include "server/checkpointer.h"
-#include "server/clock.h"
 #include "server/config.h"
 #include "server/event_log.h"
 #include "server/http_server.h"
@@ -59,6 +60,10 @@ class Server {
   // was acknowledged is durable all the same.
   absl::Status Shutdown();
 
+  // Lets time pass, as a server with ticks does each second; returns whether more is due at once.
+  // From the thread that started it. REQUIRES: Config::ticks is off. Errors: as a command's.
+  absl::StatusOr<bool> Tick();
+
   // With the ports in use.
   const std::string& grpc_address() const { return grpc_address_; }
   const std::string& http_address() const { return http_->address(); }
@@ -81,7 +86,7 @@ class Server {
   void OnCommitFailure(const absl::Status& error);
 
   const Config config_;
-  const SteadyWallClock clock_;
+  const std::function<int64_t()> now_us_;
   const std::unique_ptr<Store> store_;
   EventLog events_;
   Ledger ledger_;
