@@ -3,7 +3,7 @@
 
 // A scheduler for the gang test: reserves each gang's eight devices on the group, then commits them
 // on the first node that takes them. Prints a line before it begins with a gang and one when it is
-// through with it. Of the gangs that it is to die in, it kills itself while a call is under way;
+// through with it. In the gangs that it is to die in, it kills itself while a call is under way;
 // started again with that gang as --first, it sends everything again under the same ids.
 //
 // Flags: --server=HOST:PORT --first=N --end=N --nodes=N --created-at=SECONDS --kill-percent=N
@@ -30,7 +30,7 @@ namespace {
 
 constexpr uint64_t kDeviceBytes = uint64_t{80} << 30;
 constexpr int kDevices = 8;
-constexpr int kKillMicrosecondsMax = 4000;
+constexpr int kKillMicrosecondsMax = 2000;
 
 struct Options {
   std::string server;
@@ -88,6 +88,16 @@ std::string CommitOn(client::Client& client, int gang, int node) {
   return response.status().ToString();
 }
 
+// On the first node that takes it.
+std::string CommitSomewhere(client::Client& client, const Options& options, int gang,
+                            int first_node) {
+  for (int i = 0; i < options.nodes; ++i) {
+    const std::string committed = CommitOn(client, gang, (first_node + i) % options.nodes);
+    if (committed != "full") return committed;
+  }
+  return "no node takes it";
+}
+
 std::string Run(client::Client& client, const Options& options, int gang) {
   std::mt19937_64 random(static_cast<uint64_t>(gang));
   const auto below = [&random](int bound) {
@@ -96,15 +106,18 @@ std::string Run(client::Client& client, const Options& options, int gang) {
   const bool dies = below(100) < options.kill_percent && !(options.spare && gang == options.first);
   const bool dies_early = below(2) == 0;  // While it reserves.
   const int first_node = below(options.nodes);
-  if (dies && dies_early) KillMyselfSoon(random);
-  const std::string reserved = Reserve(client, options, gang);
-  if (reserved != "granted") return reserved;
-  if (dies && !dies_early) KillMyselfSoon(random);
-  for (int i = 0; i < options.nodes; ++i) {
-    const std::string committed = CommitOn(client, gang, (first_node + i) % options.nodes);
-    if (committed != "full") return committed;
+  std::string outcome;
+  if (!dies || !dies_early) {
+    outcome = Reserve(client, options, gang);
+    if (outcome == "granted" && !dies) return CommitSomewhere(client, options, gang, first_node);
   }
-  return "no node takes it";
+  if (!dies) return outcome;
+  KillMyselfSoon(random);
+  // A call that comes back before is sent again.
+  for (;;) {
+    outcome == "granted" ? CommitSomewhere(client, options, gang, first_node)
+                         : Reserve(client, options, gang);
+  }
 }
 
 bool Parse(int argc, char** argv, Options* options) {
