@@ -40,7 +40,9 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
 
 class GrpcConnection final : public Connection {
  public:
-  explicit GrpcConnection(const std::vector<std::shared_ptr<grpc::Channel>>& channels) {
+  GrpcConnection(const std::vector<std::shared_ptr<grpc::Channel>>& channels,
+                 absl::string_view actor)
+      : actor_(actor) {
     for (const auto& channel : channels) stubs_.push_back(v1::QuotaService::NewStub(channel));
   }
 
@@ -235,6 +237,7 @@ class GrpcConnection final : public Connection {
                                                              Response*),
                                 const Request& request, absl::Duration timeout) {
     grpc::ClientContext context;
+    if (!actor_.empty()) context.AddMetadata("dmem-actor", actor_);
     // A span, which gRPC counts from now on the monotonic clock: a wall clock that is set does not
     // matter.
     context.set_deadline(gpr_time_from_micros(absl::ToInt64Microseconds(timeout), GPR_TIMESPAN));
@@ -249,17 +252,19 @@ class GrpcConnection final : public Connection {
     return FromGrpcStatus(status);
   }
 
+  const std::string actor_;
   std::vector<std::unique_ptr<Stub>> stubs_;  // Never empty.
   std::atomic<size_t> current_{0};            // The one that is asked.
 };
 
 }  // namespace
 
-std::unique_ptr<Connection> MakeGrpcConnection(absl::string_view server) {
-  return MakeGrpcConnection(std::vector<std::string>{std::string(server)});
+std::unique_ptr<Connection> MakeGrpcConnection(absl::string_view server, absl::string_view actor) {
+  return MakeGrpcConnection(std::vector<std::string>{std::string(server)}, actor);
 }
 
-std::unique_ptr<Connection> MakeGrpcConnection(const std::vector<std::string>& servers) {
+std::unique_ptr<Connection> MakeGrpcConnection(const std::vector<std::string>& servers,
+                                               absl::string_view actor) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMsInitial);
@@ -271,7 +276,7 @@ std::unique_ptr<Connection> MakeGrpcConnection(const std::vector<std::string>& s
     channels.push_back(
         grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments));
   }
-  return std::make_unique<GrpcConnection>(channels);
+  return std::make_unique<GrpcConnection>(channels, actor);
 }
 
 }  // namespace dmem::client

@@ -21,6 +21,8 @@ void AddChargeCommands(CLI::App& app, Command& command);   // charge, uncharge, 
 void AddReservationCommands(CLI::App& app, Command& command);  // commit, cancel, renew, release
 void AddMoveCommand(CLI::App& app, Command& command);          // move
 void AddEvictCommands(CLI::App& app, Command& command);        // evict-candidates, evict-valuable
+void AddHistoryCommand(CLI::App& app, Command& command);       // history
+void AddWhyCommand(CLI::App& app, Command& command);           // why
 void AddHeadroomCommand(CLI::App& app, Command& command);      // headroom
 void AddTextCommands(CLI::App& app, Command& command);         // cat, write
 void AddTreeCommand(CLI::App& app, Command& command);          // tree

@@ -164,6 +164,8 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
   AddMoveCommand(app, command);
   AddEvictCommands(app, command);
   AddHeadroomCommand(app, command);
+  AddHistoryCommand(app, command);
+  AddWhyCommand(app, command);
   AddTextCommands(app, command);
   AddServerCommands(app, command);
 

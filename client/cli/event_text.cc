@@ -102,14 +102,32 @@ std::string LimitsText(const v1::LimitsChanged& change) {
   return text;
 }
 
+std::string Number(absl::string_view name, uint64_t before, uint64_t after) {
+  return before == after ? "" : absl::StrCat(" ", name, " ", before, " -> ", after);
+}
+
 std::string Region(const v1::RegionChanged& change) {
   std::string text =
       absl::StrCat(change.is_group() ? "group " : "region ", change.region(), " ",
                    Words(v1::RegionChangeKind_Name(change.kind()), "REGION_CHANGE_KIND_"));
-  if (!change.has_after()) return text;
+  const v1::RegionNumbers& before = change.before();
+  const v1::RegionNumbers& after = change.after();
+  if (change.kind() == v1::REGION_CHANGE_KIND_UPDATED) {
+    absl::StrAppend(&text, ":", Limit("capacity", before.capacity_bytes(), after.capacity_bytes()),
+                    Limit("reserved", before.reserved_bytes(), after.reserved_bytes()),
+                    Limit("grantable", before.grantable_bytes(), after.grantable_bytes()),
+                    Number("incarnation", before.incarnation(), after.incarnation()));
+    if (before.parent() != after.parent()) {
+      absl::StrAppend(&text, " in ", before.parent().empty() ? "no group" : before.parent(), " -> ",
+                      after.parent().empty() ? "no group" : after.parent());
+    }
+    if (text.back() == ':') text.pop_back();  // Its attributes, or again.
+    return text;
+  }
+  if (change.kind() != v1::REGION_CHANGE_KIND_REGISTERED) return text;
   if (!change.is_group())
-    absl::StrAppend(&text, ": grantable ", FormatByteSize(change.after().grantable_bytes()));
-  if (!change.after().parent().empty()) absl::StrAppend(&text, " in ", change.after().parent());
+    absl::StrAppend(&text, ": grantable ", FormatByteSize(after.grantable_bytes()));
+  if (!after.parent().empty()) absl::StrAppend(&text, " in ", after.parent());
   return text;
 }
 

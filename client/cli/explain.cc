@@ -14,7 +14,6 @@
 #include "absl/strings/str_replace.h"
 #include "client/cli/byte_size.h"
 #include "client/cli/table.h"
-#include "client/error_facts.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -42,51 +41,6 @@ uint64_t MaxNeeded(const Refusal& refusal) {
     return 0;
   }
   return refusal.usage_bytes + refusal.requested_bytes;
-}
-
-std::string ExplainRefusal(const Refusal& refusal) {
-  const bool capacity = refusal.counter_cgroup.empty();
-  FieldList fields;
-  if (capacity) {
-    fields.Add(refusal.unattributed_bytes > 0 ? "Region" : "Full region", refusal.counter_region);
-  } else {
-    fields.Add("Limiting pool",
-               absl::StrCat(refusal.counter_cgroup, " in ", refusal.counter_region));
-  }
-  fields.Add("Usage", FormatByteSizeAndBytes(refusal.usage_bytes));
-  if (refusal.unattributed_bytes > 0) {
-    fields.Add("Grantable", FormatByteSizeAndBytes(refusal.grantable_bytes));
-    fields.Add("Unattributed", absl::StrCat(FormatByteSizeAndBytes(refusal.unattributed_bytes),
-                                            " in use on the device, by no charge"));
-    fields.Add("Granted at most", FormatByteSizeAndBytes(refusal.max_bytes));
-  } else {
-    fields.Add(capacity ? "Grantable" : "Max", FormatByteSizeAndBytes(refusal.max_bytes));
-  }
-  fields.Add("Asked", FormatByteSizeAndBytes(refusal.requested_bytes));
-  fields.Add("Short by", FormatByteSizeAndBytes(refusal.short_bytes));
-  fields.Add("Refused item",
-             absl::StrCat(FormatByteSize(refusal.item_bytes), " to ", refusal.cgroup, " in ",
-                          refusal.region, " (items[", refusal.item, "])"));
-  fields.Add("Would fit now", refusal.largest_grantable_bytes == 0
-                                  ? "nothing"
-                                  : FormatByteSizeAndBytes(refusal.largest_grantable_bytes));
-
-  std::vector<std::string> next;
-  if (refusal.unattributed_bytes > 0) {
-    next.push_back(absl::StrCat("describe region ", ShellQuoted(refusal.counter_region)));
-  }
-  if (refusal.short_bytes > 0) {
-    next.push_back(absl::StrCat(
-        "evict-candidates ", ShellQuoted(refusal.counter_region), " ",
-        FormatExactByteSize(refusal.short_bytes),
-        capacity ? "" : absl::StrCat(" --limit ", ShellQuoted(refusal.counter_cgroup))));
-  }
-  if (refusal.reason == "MAX_EXCEEDED" && MaxNeeded(refusal) != 0) {
-    next.push_back(absl::StrCat("set limits ", ShellQuoted(refusal.counter_cgroup), " ",
-                                ShellQuoted(refusal.counter_region), " --max ",
-                                FormatExactByteSize(MaxNeeded(refusal))));
-  }
-  return absl::StrCat(Indented(fields.Render()), NextCommands(next));
 }
 
 // dmemctl's commands that help with an error that is not a refusal; none where its text says it
@@ -153,6 +107,56 @@ std::string ExplainError(const absl::Status& status, absl::string_view server) {
                     "? Another address is given with --server or DMEM_SERVER\n");
   }
   return out;
+}
+
+std::string RefusalFields(const Refusal& refusal, bool is_past) {
+  const bool capacity = refusal.counter_cgroup.empty();
+  FieldList fields;
+  if (capacity) {
+    fields.Add(refusal.unattributed_bytes > 0 ? "Region" : "Full region", refusal.counter_region);
+  } else {
+    fields.Add("Limiting pool",
+               absl::StrCat(refusal.counter_cgroup, " in ", refusal.counter_region));
+  }
+  fields.Add("Usage", FormatByteSizeAndBytes(refusal.usage_bytes));
+  if (refusal.unattributed_bytes > 0) {
+    fields.Add("Grantable", FormatByteSizeAndBytes(refusal.grantable_bytes));
+    fields.Add("Unattributed", absl::StrCat(FormatByteSizeAndBytes(refusal.unattributed_bytes),
+                                            " in use on the device, by no charge"));
+    fields.Add("Granted at most", FormatByteSizeAndBytes(refusal.max_bytes));
+  } else {
+    fields.Add(capacity ? "Grantable" : "Max", FormatByteSizeAndBytes(refusal.max_bytes));
+  }
+  fields.Add("Asked", FormatByteSizeAndBytes(refusal.requested_bytes));
+  fields.Add("Short by", FormatByteSizeAndBytes(refusal.short_bytes));
+  fields.Add("Refused item",
+             absl::StrCat(FormatByteSize(refusal.item_bytes), " to ", refusal.cgroup, " in ",
+                          refusal.region, " (items[", refusal.item, "])"));
+  fields.Add(is_past ? "Would have fit" : "Would fit now",
+             refusal.largest_grantable_bytes == 0
+                 ? "nothing"
+                 : FormatByteSizeAndBytes(refusal.largest_grantable_bytes));
+  return Indented(fields.Render());
+}
+
+std::string ExplainRefusal(const Refusal& refusal) {
+  const bool capacity = refusal.counter_cgroup.empty();
+  std::vector<std::string> next;
+  if (refusal.unattributed_bytes > 0) {
+    next.push_back(absl::StrCat("describe region ", ShellQuoted(refusal.counter_region)));
+  }
+  if (refusal.short_bytes > 0) {
+    next.push_back(absl::StrCat(
+        "evict-candidates ", ShellQuoted(refusal.counter_region), " ",
+        FormatExactByteSize(refusal.short_bytes),
+        capacity ? "" : absl::StrCat(" --limit ", ShellQuoted(refusal.counter_cgroup))));
+  }
+  if (refusal.reason == "MAX_EXCEEDED" && MaxNeeded(refusal) != 0) {
+    next.push_back(absl::StrCat("set limits ", ShellQuoted(refusal.counter_cgroup), " ",
+                                ShellQuoted(refusal.counter_region), " --max ",
+                                FormatExactByteSize(MaxNeeded(refusal))));
+  }
+  return absl::StrCat(RefusalFields(refusal, /*is_past=*/false), NextCommands(next));
 }
 
 std::string ErrorToJson(const absl::Status& status) {

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "client/error_facts.h"
 #include "dmem/v1/quota_service.pb.h"
 
 namespace dmem::client {
@@ -27,6 +28,13 @@ ExitCode ExitCodeOf(const absl::Status& status);
 // counter that refused, and where something can be done, what to type next. `server` is the address
 // asked.
 std::string ExplainError(const absl::Status& status, absl::string_view server);
+
+// Of a refusal every number of its counter, an indented line each. `is_past`: it is of some time
+// ago.
+std::string RefusalFields(const Refusal& refusal, bool is_past);
+
+// The same of one that stands, and what to type next.
+std::string ExplainRefusal(const Refusal& refusal);
 
 // The error with its details as JSON, in the form of google.rpc.Status.
 std::string ErrorToJson(const absl::Status& status);

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/cli/byte_size.h"
+#include "client/cli/when.h"
 
 namespace dmem::client {
 namespace {
@@ -86,6 +87,20 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int
   return AddNumberOf(app, name, target, description);
 }
 
+CLI::Option* AddWhen(CLI::App& app, const std::string& name, std::string& target,
+                     const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&target, name](const std::string& text) {
+            const absl::StatusOr<absl::Time> when = ParseWhen(text, absl::UnixEpoch());
+            if (!when.ok()) throw CLI::ValidationError(name, std::string(when.status().message()));
+            target = text;
+          },
+          description)
+      ->type_name("TIME");
+}
+
 uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text) {
   const absl::StatusOr<uint64_t> bytes = ParseByteSize(text);
   if (!bytes.ok()) throw CLI::ValidationError(name, std::string(bytes.status().message()));
@@ -126,8 +141,8 @@ size_t FirstWord(const std::vector<std::string>& arguments, size_t from) {
 std::vector<std::string> SplitTypeNames(std::vector<std::string> arguments) {
   const size_t verb = FirstWord(arguments, 0);
   if (verb == arguments.size()) return arguments;
-  static constexpr absl::string_view kVerbsWithNoun[] = {"get",        "describe", "register",
-                                                         "unregister", "create",   "delete"};
+  static constexpr absl::string_view kVerbsWithNoun[] = {
+      "get", "describe", "register", "unregister", "create", "delete", "history"};
   // Verbs of one kind of object, and to how many of their arguments that applies.
   static const struct {
     absl::string_view verb;
@@ -144,7 +159,8 @@ std::vector<std::string> SplitTypeNames(std::vector<std::string> arguments) {
                      {"cancel", kCharge, 1},
                      {"renew", kCharge, 1},
                      {"release", kCharge, SIZE_MAX},
-                     {"move", kCharge, 1}};
+                     {"move", kCharge, 1},
+                     {"why", kCharge, 1}};
 
   size_t names_left = 0;
   const Noun* noun = nullptr;

@@ -45,6 +45,11 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<uin
 CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int32_t>& target,
                        const std::string& description);
 
+// An option that is a time of the past (when.h): its text, to be read when the time is known. A bad
+// one is a usage error.
+CLI::Option* AddWhen(CLI::App& app, const std::string& name, std::string& target,
+                     const std::string& description);
+
 // An amount, where the grammar is more than an option. Throws CLI::ValidationError.
 uint64_t ByteSizeOrThrow(const std::string& name, const std::string& text);
 

@@ -156,6 +156,10 @@ class FakeQuotaService::Impl final : public v1::QuotaService::Service {
                                  v1::ReportRegionStateResponse* response) override {
     return Reply(*request, response);
   }
+  grpc::Status ListEvents(grpc::ServerContext*, const v1::ListEventsRequest* request,
+                          v1::ListEventsResponse* response) override {
+    return Reply(*request, response);
+  }
   grpc::Status ListSessions(grpc::ServerContext*, const v1::ListSessionsRequest* request,
                             v1::ListSessionsResponse* response) override {
     return Reply(*request, response);

@@ -31,7 +31,7 @@ MASKS = [
     (re.compile(r"127\.0\.0\.1:\d+"), "HOST:PORT"),
     (re.compile(r"\bc-[0-9a-f]{24}\b"), "c-RANDOM"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \(\d+s ago\)"), "TIME"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z(?=;)"), "TIME"),
+    (re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), "TIME"),
     (re.compile(r"(?m)(  )\d+s$"), r"\1AGE"),
     (re.compile(r"(?m)^(State hash: +)[0-9a-f]+$"), r"\1HASH"),
     (re.compile(r"(?m)^(Byte-seconds: +)[0-9.]+$"), r"\1NUMBER"),
@@ -63,8 +63,8 @@ def parse(text):
 def run(command, address):
     """What the command prints, as the transcript has it."""
     arguments = shlex.split(command)[2:]
-    result = subprocess.run([DMEMCTL, *arguments], env={"DMEM_SERVER": address}, check=False,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    result = subprocess.run([DMEMCTL, *arguments], env={"DMEM_SERVER": address, "DMEM_ACTOR": "anna"},
+                            check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.STDOUT, timeout=SECONDS_MAX)
     output = masked(result.stdout.decode())
     return output + (f"-> {result.returncode}\n" if result.returncode else "")
