@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,23 @@ TEST_F(ClientTest, ServerThatIsNotThereIsUnavailable) {
   once.attempts_max = 1;
   Client client(MakeGrpcConnection(address), once);
   EXPECT_TRUE(absl::IsUnavailable(client.Check({}).status()));
+}
+
+TEST_F(ClientTest, ServerThatIsBackIsFoundByTheNextFewCalls) {
+  auto service = std::make_unique<FakeQuotaService>();
+  const std::string address = service->address();
+  RetryPolicy once;
+  once.attempts_max = 1;
+  Client client(MakeGrpcConnection(address), once);
+  service->Answer(v1::CheckResponse());
+  ASSERT_TRUE(client.Check({}).ok());
+  service.reset();
+  ASSERT_TRUE(absl::IsUnavailable(client.Check({}).status()));
+  service = std::make_unique<FakeQuotaService>(address);
+  service->Answer(v1::CheckResponse());
+  int calls = 1;
+  while (calls < 20 && !client.Check({}).ok()) ++calls;
+  EXPECT_LT(calls, 20);
 }
 
 TEST_F(ClientTest, OfSeveralServersTheOneThatAnswersIsAskedFromThenOn) {

@@ -6,7 +6,9 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +28,11 @@ constexpr int kAnswerBytesMax = 64 << 20;
 constexpr int kReconnectMsInitial = 50;
 constexpr int kReconnectMsMax = 1000;
 
+// A connection that was lost is made by gRPC in the time of calls, and every five seconds besides:
+// calls that fail at once leave it none. So the next call to a server that was not there waits a
+// little for it.
+constexpr absl::Duration kConnectWaitMax = absl::Milliseconds(250);
+
 // gRPC's codes and Abseil's have the same numbers.
 absl::Status FromGrpcStatus(const grpc::Status& status) {
   absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
@@ -43,7 +50,7 @@ class GrpcConnection final : public Connection {
   GrpcConnection(const std::vector<std::shared_ptr<grpc::Channel>>& channels,
                  absl::string_view actor)
       : actor_(actor) {
-    for (const auto& channel : channels) stubs_.push_back(v1::QuotaService::NewStub(channel));
+    for (const auto& channel : channels) servers_.push_back(std::make_unique<Server>(channel));
   }
 
   absl::StatusOr<v1::RegisterResponse> Register(const v1::RegisterRequest& request,
@@ -214,7 +221,9 @@ class GrpcConnection final : public Connection {
                      const std::function<bool(const v1::WatchResponse&)>& visit) override {
     grpc::ClientContext context;
     size_t at = current_.load(std::memory_order_relaxed);
-    const auto reader = stubs_[at]->Watch(&context, request);
+    Server& server = *servers_[at];
+    server.AwaitConnection(gpr_inf_future(GPR_CLOCK_MONOTONIC));
+    const auto reader = server.stub->Watch(&context, request);
     v1::WatchResponse response;
     while (reader->Read(&response)) {
       if (visit(response)) continue;
@@ -224,13 +233,43 @@ class GrpcConnection final : public Connection {
     }
     const grpc::Status status = reader->Finish();
     if (status.ok()) return absl::OkStatus();
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE)
-      current_.compare_exchange_strong(at, (at + 1) % stubs_.size(), std::memory_order_relaxed);
+    Note(status, at);
     return FromGrpcStatus(status);
   }
 
  private:
   using Stub = v1::QuotaService::Stub;
+
+  struct Server {
+    explicit Server(std::shared_ptr<grpc::Channel> to)
+        : channel(std::move(to)), stub(v1::QuotaService::NewStub(channel)) {}
+
+    // Returns at once unless the last call was UNAVAILABLE.
+    void AwaitConnection(gpr_timespec deadline) {
+      if (!was_unavailable.load(std::memory_order_relaxed)) return;
+      const gpr_timespec enough = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), Span(kConnectWaitMax));
+      channel->WaitForConnected(gpr_time_min(deadline, enough));
+    }
+
+    const std::shared_ptr<grpc::Channel> channel;
+    const std::unique_ptr<Stub> stub;
+    std::atomic<bool> was_unavailable{false};
+  };
+
+  static gpr_timespec Span(absl::Duration duration) {
+    return gpr_time_from_micros(absl::ToInt64Microseconds(duration), GPR_TIMESPAN);
+  }
+
+  // What a call to servers_[at] came to.
+  void Note(const grpc::Status& status, size_t at) {
+    const bool is_unavailable = status.error_code() == grpc::StatusCode::UNAVAILABLE;
+    std::atomic<bool>& was_unavailable = servers_[at]->was_unavailable;
+    if (was_unavailable.load(std::memory_order_relaxed) != is_unavailable)
+      was_unavailable.store(is_unavailable, std::memory_order_relaxed);
+    // Only from the server that this call asked: others may have moved on already.
+    if (is_unavailable)
+      current_.compare_exchange_strong(at, (at + 1) % servers_.size(), std::memory_order_relaxed);
+  }
 
   template <typename Request, typename Response>
   absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
@@ -238,23 +277,22 @@ class GrpcConnection final : public Connection {
                                 const Request& request, absl::Duration timeout) {
     grpc::ClientContext context;
     if (!actor_.empty()) context.AddMetadata("dmem-actor", actor_);
-    // A span, which gRPC counts from now on the monotonic clock: a wall clock that is set does not
-    // matter.
-    context.set_deadline(gpr_time_from_micros(absl::ToInt64Microseconds(timeout), GPR_TIMESPAN));
+    // On the monotonic clock: a wall clock that is set does not matter.
+    const gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), Span(timeout));
+    context.set_deadline(deadline);
     Response response;
-    size_t at = current_.load(std::memory_order_relaxed);
-    const grpc::Status status = (stubs_[at].get()->*method)(&context, request, &response);
+    const size_t at = current_.load(std::memory_order_relaxed);
+    Server& server = *servers_[at];
+    server.AwaitConnection(deadline);
+    const grpc::Status status = (server.stub.get()->*method)(&context, request, &response);
+    Note(status, at);
     if (status.ok()) return response;
-    if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-      // Only from the server that this call asked: others may have moved on already.
-      current_.compare_exchange_strong(at, (at + 1) % stubs_.size(), std::memory_order_relaxed);
-    }
     return FromGrpcStatus(status);
   }
 
   const std::string actor_;
-  std::vector<std::unique_ptr<Stub>> stubs_;  // Never empty.
-  std::atomic<size_t> current_{0};            // The one that is asked.
+  std::vector<std::unique_ptr<Server>> servers_;  // Never empty.
+  std::atomic<size_t> current_{0};                // The one that is asked.
 };
 
 }  // namespace

@@ -37,14 +37,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 
 class FakeQuotaService::Impl final : public v1::QuotaService::Service {
  public:
-  Impl() {
+  explicit Impl(const std::string& address) {
     int port = 0;
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
-      std::cerr << "no port of 127.0.0.1 can be listened on" << std::endl;
+      std::cerr << address << " cannot be listened on" << std::endl;
       std::abort();
     }
     address_ = absl::StrCat("127.0.0.1:", port);
@@ -259,7 +259,8 @@ class FakeQuotaService::Impl final : public v1::QuotaService::Service {
   std::unique_ptr<grpc::Server> server_;
 };
 
-FakeQuotaService::FakeQuotaService() : impl_(std::make_unique<Impl>()) {}
+FakeQuotaService::FakeQuotaService(const std::string& address)
+    : impl_(std::make_unique<Impl>(address)) {}
 
 FakeQuotaService::~FakeQuotaService() = default;
 

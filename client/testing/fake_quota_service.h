@@ -17,7 +17,8 @@ namespace dmem::client {
 // to and keeps what it was asked. Stops when destroyed. Thread safe.
 class FakeQuotaService {
  public:
-  FakeQuotaService();
+  // `address`: another one to listen on, "HOST:PORT".
+  explicit FakeQuotaService(const std::string& address = "127.0.0.1:0");
   ~FakeQuotaService();
 
   // "127.0.0.1:PORT".
