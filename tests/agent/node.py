@@ -4,9 +4,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 AGENT = os.path.join("client", "dmem-agent")
 DMEMCTL = os.path.join("client", "dmemctl")
@@ -38,8 +40,9 @@ def write(path, text):
 class Server:
     """A dmemd that can be killed and started again, at the same address and with its data."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, *flags):
         self._directory = directory
+        self._flags = flags
         self._listen = "127.0.0.1:0"
         self._process = None
         self.start()
@@ -52,7 +55,7 @@ class Server:
         with open(os.path.join(self._directory, "dmemd.log"), "ab") as log:
             self._process = subprocess.Popen(
                 [DMEMD, f"--listen={self._listen}", "--http=127.0.0.1:0", f"--data-dir={data}",
-                 "--store=rocksdb"],
+                 "--store=rocksdb", *self._flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
         def ready():
@@ -70,6 +73,9 @@ class Server:
     def kill(self):
         self._process.kill()
         self._process.wait()
+
+    def is_running(self):
+        return self._process.poll() is None
 
     def stop(self):
         if self._process.poll() is None:
@@ -93,11 +99,67 @@ class Server:
         self.dmemctl("check")
 
 
-class Node:
+class AgentProcess:
+    """A dmem-agent whose files are in a directory; `config` is its configuration."""
+
+    def __init__(self, directory, binary=AGENT):
+        self._directory = directory
+        self._binary = binary
+        self._process = None
+        self.config = {}
+
+    def _path(self, *names):
+        return os.path.join(self._directory, *names)
+
+    def start(self):
+        path = self._path("agent.yaml")
+        write(path, json.dumps(self.config))  # JSON is YAML.
+        with open(self._path("agent.log"), "ab") as log:
+            self._process = subprocess.Popen([self._binary, f"--config={path}"],
+                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self):
+        """Until go_on(), nothing is heard of it."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def stop(self):
+        if not self.is_running():
+            return
+        self.go_on()
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(timeout=SECONDS_MAX)
+        if code != 0:
+            raise AssertionError(f"dmem-agent exited with {code}: {self.log()}")
+
+    def log(self):
+        with open(self._path("agent.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def metrics(self):
+        """{name or name{labels}: value}. Of the process that runs now, once it serves them."""
+        ports = re.findall(r"metrics on port (\d+)", self.log())
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports[-1]}/metrics",
+                                    timeout=SECONDS_MAX) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+class Node(AgentProcess):
     """A node of the fake backend: one device, pods in a file, processes in a tree like /proc."""
 
     def __init__(self, directory, name, server, **config):
-        self._directory = os.path.join(directory, name)
+        super().__init__(os.path.join(directory, name))
         self.name = name
         self.gate = os.path.join(self._directory, "gate")
         self.cgroups = os.path.join(self._directory, "cgroup")
@@ -105,7 +167,6 @@ class Node:
             os.makedirs(made)
         self._pods = {}
         self._processes = {}
-        self._process = None
         self.boot(1_700_000_000)
         self.write_device({})
         self._write_usage()
@@ -125,9 +186,6 @@ class Node:
             "report_interval": "1s",
         }
         self.config.update(config)
-
-    def _path(self, *names):
-        return os.path.join(self._directory, *names)
 
     def boot(self, seconds):
         write(self._path("proc", "stat"), f"cpu 0 0\nbtime {seconds}\n")
@@ -178,31 +236,6 @@ class Node:
 
     def may_start(self, uid):
         return os.path.exists(os.path.join(self.gate, uid))
-
-    # Its agent.
-
-    def start(self):
-        path = self._path("agent.yaml")
-        write(path, json.dumps(self.config))  # JSON is YAML.
-        with open(self._path("agent.log"), "ab") as log:
-            self._process = subprocess.Popen([AGENT, f"--config={path}"],
-                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-    def stop(self):
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(timeout=SECONDS_MAX)
-        if code != 0:
-            raise AssertionError(f"dmem-agent exited with {code}: {self.log()}")
-
-    def log(self):
-        with open(self._path("agent.log"), encoding="utf-8", errors="replace") as file:
-            return file.read()
 
     def dry_run(self):
         path = self._path("agent.yaml")

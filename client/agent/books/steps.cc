@@ -76,6 +76,15 @@ bool IsFarOff(uint64_t a, uint64_t b, uint64_t threshold) {
   return (a > b ? a - b : b - a) > threshold;
 }
 
+// What the authority has as held, not only as reserved.
+std::set<Key> HeldKeys(const std::vector<KnownItem>& known) {
+  std::set<Key> held;
+  for (const KnownItem& item : known) {
+    if (!item.is_reserved) held.emplace(item.charge_id, item.region);
+  }
+  return held;
+}
+
 }  // namespace
 
 Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
@@ -123,10 +132,14 @@ Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
   return steps;
 }
 
-std::vector<v1::HeldItem> HeldItems(const NodeBooks& books) {
+std::vector<v1::HeldItem> HeldItems(const NodeBooks& books, const std::vector<KnownItem>& known) {
+  const std::set<Key> held = HeldKeys(known);
   std::vector<v1::HeldItem> items;
   for (const Holding& holding : books.holdings) {
     if (holding.charge_id.empty()) continue;
+    if (holding.state == HoldingState::kPending &&
+        held.count({holding.charge_id, holding.region}) == 0)
+      continue;
     v1::HeldItem& item = items.emplace_back();
     item.set_charge_id(holding.charge_id);
     item.set_cgroup(holding.cgroup);
@@ -139,6 +152,14 @@ std::vector<v1::HeldItem> HeldItems(const NodeBooks& books) {
     return a.charge_id() < b.charge_id();
   });
   return items;
+}
+
+bool HasUnplaced(const NodeBooks& books, const std::vector<KnownItem>& known) {
+  const std::set<Key> held = HeldKeys(known);
+  return std::any_of(books.holdings.begin(), books.holdings.end(), [&](const Holding& holding) {
+    return !holding.charge_id.empty() && holding.state != HoldingState::kPending &&
+           held.count({holding.charge_id, holding.region}) == 0;
+  });
 }
 
 std::vector<v1::MeasuredItem> MeasuredItems(const NodeBooks& books) {

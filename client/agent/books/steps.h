@@ -43,8 +43,13 @@ struct Steps {
 Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
                 const StepOptions& options);
 
-// The node's list for Reconcile: every holding that has a charge, those of a charge together.
-std::vector<v1::HeldItem> HeldItems(const NodeBooks& books);
+// The node's list for Reconcile: every holding that has a charge, those of a charge together. Not
+// what waits for leave to start, unless the authority has it as held: by the list it would get it.
+std::vector<v1::HeldItem> HeldItems(const NodeBooks& books, const std::vector<KnownItem>& known);
+
+// Whether something runs under the id of a charge that does not hold it: a reservation that had no
+// room on the device. What runs is never refused; Reconcile records it.
+bool HasUnplaced(const NodeBooks& books, const std::vector<KnownItem>& known);
 
 // What the authority should know of measured bytes.
 std::vector<v1::MeasuredItem> MeasuredItems(const NodeBooks& books);

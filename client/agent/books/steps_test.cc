@@ -165,8 +165,34 @@ TEST_F(StepsTest, ItemsOfAChargeAreNeighboursInTheListForReconcile) {
   books_.holdings[1].charge_id = "a";
   books_.holdings[2].region = "n1/gpu1";
   std::vector<std::string> ids;
-  for (const v1::HeldItem& item : HeldItems(books_)) ids.push_back(item.charge_id());
+  for (const v1::HeldItem& item : HeldItems(books_, known_)) ids.push_back(item.charge_id());
   EXPECT_THAT(ids, ElementsAre("a", "job-7", "job-7"));
+}
+
+TEST_F(StepsTest, PodThatWaitsIsListedOnlyIfItHoldsAlready) {
+  books_.holdings = {PodOn("u1", kGib)};
+  books_.holdings[0].state = HoldingState::kPending;
+  books_.holdings[0].charge_id = "job-7";
+  EXPECT_THAT(HeldItems(books_, known_), IsEmpty()) << "reserved on a group, or not at all";
+  known_ = {Known(books_.holdings[0])};
+  known_[0].is_reserved = true;
+  EXPECT_THAT(HeldItems(books_, known_), IsEmpty()) << "reserved: the list would commit it";
+  known_[0].is_reserved = false;
+  EXPECT_THAT(HeldItems(books_, known_), SizeIs(1)) << "held: left out, it would be given back";
+}
+
+TEST_F(StepsTest, OnlyWhatRunsUnderAnIdThatDoesNotHoldItIsUnplaced) {
+  books_.holdings = {PodOn("u1", kGib)};
+  EXPECT_FALSE(HasUnplaced(books_, known_)) << "it has no id yet, and gets a charge of its own";
+  books_.holdings[0].charge_id = "job-7";
+  EXPECT_TRUE(HasUnplaced(books_, known_));
+  books_.holdings[0].state = HoldingState::kPending;
+  EXPECT_FALSE(HasUnplaced(books_, known_));
+  books_.holdings[0].state = HoldingState::kRunning;
+  known_ = {Known(books_.holdings[0])};
+  EXPECT_FALSE(HasUnplaced(books_, known_));
+  known_[0].is_reserved = true;
+  EXPECT_TRUE(HasUnplaced(books_, known_));
 }
 
 TEST_F(StepsTest, ListForReconcileHasWhatIsChargedAndMeasuredListWhatIsKnown) {
@@ -175,7 +201,7 @@ TEST_F(StepsTest, ListForReconcileHasWhatIsChargedAndMeasuredListWhatIsKnown) {
   books_.holdings[0].is_measured_basis = true;
   EXPECT_THAT(MeasuredItems(books_), IsEmpty());
   books_.holdings[0].measured_bytes = 5;
-  const std::vector<v1::HeldItem> held = HeldItems(books_);
+  const std::vector<v1::HeldItem> held = HeldItems(books_, known_);
   ASSERT_THAT(held, SizeIs(1)) << "u2 has no charge yet";
   EXPECT_EQ(held[0].charge_id(), "pod/u1/gpu0~1");
   EXPECT_EQ(held[0].basis(), v1::BASIS_MEASURED);

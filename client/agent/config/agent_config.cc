@@ -255,6 +255,7 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view file, absl::strin
     ReadMapping(document, config);
     ReadTenantDirectories(document, config);
     ReadPods(document, config.pods);
+    document.Duration("session_ttl", absl::Seconds(10), absl::Minutes(10), config.session_ttl);
     document.Duration("measure_interval", kShort, absl::Minutes(1), config.measure_interval);
     document.Duration("reconcile_interval", absl::Seconds(1), absl::Hours(1),
                       config.reconcile_interval);

@@ -78,6 +78,7 @@ struct AgentConfig {
   std::vector<TenantDirectory> tenant_directories;
   PodSourcesConfig pods;
 
+  absl::Duration session_ttl = absl::Seconds(60);
   absl::Duration measure_interval = absl::Seconds(1);
   absl::Duration reconcile_interval = absl::Seconds(60);
   absl::Duration report_interval = absl::Seconds(15);

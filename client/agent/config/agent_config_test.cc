@@ -62,6 +62,7 @@ TEST(AgentConfigTest, WithoutAKeyEveryDefaultStands) {
   EXPECT_EQ(config->mapping.size(), 2u);
   EXPECT_TRUE(config->pods.pod_resources.enabled);
   EXPECT_FALSE(config->pods.api_server.enabled);
+  EXPECT_EQ(config->session_ttl, absl::Seconds(60));
   EXPECT_EQ(config->measure_interval, absl::Seconds(1));
   EXPECT_EQ(config->reconcile_interval, absl::Seconds(60));
   EXPECT_EQ(config->report_interval, absl::Seconds(15));
@@ -91,6 +92,7 @@ TEST(AgentConfigTest, TheDocumentedExampleLoadsWithTheValuesThatItSays) {
   ASSERT_EQ(config->tenant_directories.size(), 1u);
   EXPECT_EQ(config->tenant_directories[0].directory, "/vision.slice");
   EXPECT_TRUE(config->pods.api_server.enabled);
+  EXPECT_EQ(config->session_ttl, absl::Seconds(30));
   EXPECT_EQ(config->reconcile_interval, absl::Minutes(1));
 }
 

@@ -23,14 +23,14 @@ std::vector<Limit> LimitsOf(const NodeBooks& books) {
 
 Agent::Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
              std::shared_ptr<Client> client, Incarnations* incarnations, AgentMetrics* metrics,
-             std::function<absl::Time()> now, LogFunction log)
+             std::function<absl::Time()> now, LogFunction log, const LinkParts& parts)
     : config_(*config),
       watcher_(std::move(watcher)),
       client_(client),
       metrics_(metrics),
       now_(now),
       log_(std::move(log)),
-      link_(config, client, incarnations, std::move(now)),
+      link_(config, client, incarnations, std::move(now), parts),
       gate_(config->gate_dir) {}
 
 void Agent::Pass() {
@@ -44,9 +44,18 @@ void Agent::Pass() {
   if (absl::Status status = gate_.Set(report.admitted); !status.ok()) problems.push_back(status);
   WatchOverGrants(books);
   LogChanges(problems);
-  metrics_->Set({report.is_connected, watcher_->capability(), problems.size(),
-                 report.reconciled_differences, sight_.devices, books.holdings, limit_states_,
-                 config_.node_name});
+  PassFigures figures;
+  figures.is_connected = report.is_connected;
+  figures.capability = watcher_->capability();
+  figures.problems = problems.size();
+  figures.reconciled_differences = report.reconciled_differences;
+  figures.reconciled_as_of = report.reconciled_as_of;
+  figures.reported_as_of = report.reported_as_of;
+  figures.devices = sight_.devices;
+  figures.holdings = std::move(books.holdings);
+  figures.limits = limit_states_;
+  figures.node = config_.node_name;
+  metrics_->Set(std::move(figures));
 }
 
 void Agent::MakeLimitsStand(const NodeBooks& books, bool is_connected,

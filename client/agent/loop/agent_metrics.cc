@@ -32,6 +32,11 @@ void Add(MetricFamily* family, const Labels& labels, double value) {
   metric.counter.value = value;
 }
 
+// Seconds since 1970; 0: never.
+double SecondsOf(absl::Time time) {
+  return time == absl::InfinitePast() ? 0 : static_cast<double>(absl::ToUnixMicros(time)) / 1e6;
+}
+
 }  // namespace
 
 void AgentMetrics::Set(PassFigures figures) {
@@ -56,6 +61,14 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
                             "Differences between node and ledger that Reconcile put right.",
                             MetricType::Counter));
   Add(&families.back(), {}, static_cast<double>(differences_));
+  families.push_back(Family("dmem_agent_reconciled_timestamp_seconds",
+                            "When the node was looked at for the last complete list that the "
+                            "authority took; 0: none yet."));
+  Add(&families.back(), {}, SecondsOf(figures_.reconciled_as_of));
+  families.push_back(Family("dmem_agent_reported_timestamp_seconds",
+                            "When the node was looked at for the last report of measured bytes "
+                            "that the authority took; 0: none yet."));
+  Add(&families.back(), {}, SecondsOf(figures_.reported_as_of));
   families.push_back(
       Family("dmem_agent_capability", "1 for what the node can do: ENFORCING, WATCHING or BLIND."));
   for (const Capability capability :

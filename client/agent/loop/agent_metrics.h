@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "client/agent/books/node_books.h"
 #include "client/agent/device_backend.h"
 
@@ -24,6 +25,9 @@ struct PassFigures {
   Capability capability = Capability::kBlind;
   size_t problems = 0;
   uint64_t reconciled_differences = 0;
+  // See LinkReport.
+  absl::Time reconciled_as_of = absl::InfinitePast();
+  absl::Time reported_as_of = absl::InfinitePast();
   std::vector<Device> devices;
   std::vector<Holding> holdings;
   std::vector<LimitState> limits;

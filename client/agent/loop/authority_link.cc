@@ -20,6 +20,14 @@ bool IsUnanswered(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
+// A reservation that stands and for which its device has no room now; otherwise a commit that is
+// refused says that there is nothing to commit there.
+bool HasNoRoom(const absl::Status& status) {
+  const std::string reason = FactsOf(status).reason;
+  return absl::IsResourceExhausted(status) || reason == "REGION_CORDONED" ||
+         reason == "REGION_STALE" || reason == "REGION_LOST" || reason == "REGION_FAILED";
+}
+
 KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
   KnownItem known;
   known.charge_id = charge.charge_id();
@@ -35,12 +43,15 @@ KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
 }  // namespace
 
 AuthorityLink::AuthorityLink(const AgentConfig* config, std::shared_ptr<Client> client,
-                             Incarnations* incarnations, std::function<absl::Time()> now)
+                             Incarnations* incarnations, std::function<absl::Time()> now,
+                             const LinkParts& parts)
     : config_(*config),
       client_(client),
       incarnations_(incarnations),
       now_(std::move(now)),
-      session_(client, {kAgentName, config->node_name, incarnations->node(), absl::Seconds(60)}) {}
+      parts_(parts),
+      session_(client, {kAgentName, config->node_name, incarnations->node(), config->session_ttl}) {
+}
 
 bool AuthorityLink::Take(const char* what, const absl::Status& status) {
   if (status.ok()) return true;
@@ -56,6 +67,7 @@ bool AuthorityLink::Take(const char* what, const absl::Status& status) {
 void AuthorityLink::Connect() {
   report_ = LinkReport();
   report_.is_connected = true;
+  looked_at_ = now_();
   const absl::StatusOr<uint64_t> session = session_.Open();
   if (!Take("OpenSession", session.status())) return;
   if (!session.ok()) {
@@ -127,17 +139,22 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
   Fill(&sight);
   *books = MakeNodeBooks(sight);
   for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);
-  if (report_.is_connected && is_known_current_ &&
-      now_() - reconciled_at_ >= config_.reconcile_interval && Reconcile(*books)) {
+  const bool is_list_due =
+      now_() - reconciled_at_ >= config_.reconcile_interval || HasUnplaced(*books, known_);
+  if (report_.is_connected && is_known_current_ && is_list_due && Reconcile(*books)) {
     reconciled_at_ = now_();
+    reconciled_as_of_ = looked_at_;
   }
   if (report_.is_connected && now_() - reported_at_ >= config_.report_interval &&
       ReportMeasured(sight, *books)) {
     reported_at_ = now_();
+    reported_as_of_ = looked_at_;
   }
   Admit(sight, *books);
   if (session_.id() == 0) report_.is_connected = false;
   report_.admitted = admitted_;
+  report_.reconciled_as_of = reconciled_as_of_;
+  report_.reported_as_of = reported_as_of_;
   return report_;
 }
 
@@ -272,6 +289,9 @@ bool AuthorityLink::Free(const NodeBooks::Freed& freed) {
 
 bool AuthorityLink::Commit(const v1::CommitRequest& request) {
   const absl::StatusOr<v1::CommitResponse> response = client_->Commit(request);
+  // What waits at the gate waits. What runs is recorded by a list, which takes it from what is
+  // reserved; a charge of its own would count beside that until the ttl ends.
+  if (HasNoRoom(response.status())) return true;
   if (!Take("Commit", response.status())) return false;
   if (!response.ok()) {
     // The reservation has ended, or is not for these devices: what runs is charged on its own.
@@ -320,7 +340,8 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
 }
 
 bool AuthorityLink::Reconcile(const NodeBooks& books) {
-  const std::vector<v1::HeldItem> items = HeldItems(books);
+  if (!parts_.reconciles) return true;
+  const std::vector<v1::HeldItem> items = HeldItems(books, known_);
   const std::string id = NewChargeId();
   size_t next = 0;
   for (uint32_t part = 0; part == 0 || next < items.size(); ++part) {

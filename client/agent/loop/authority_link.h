@@ -32,7 +32,16 @@ struct LinkReport {
   // answered.
   std::set<std::string> admitted;
   uint64_t reconciled_differences = 0;
+  // Since when the authority has had the last complete list, and the last report, of what the node
+  // was seen to hold; InfinitePast: never.
+  absl::Time reconciled_as_of = absl::InfinitePast();
+  absl::Time reported_as_of = absl::InfinitePast();
   std::vector<absl::Status> problems;
+};
+
+// What a test may leave out, to show that it is missed. The agent that people run has all of it.
+struct LinkParts {
+  bool reconciles = true;
 };
 
 // Keeps the authority in step with the node: opens the session, registers devices, charges what
@@ -42,7 +51,8 @@ class AuthorityLink {
  public:
   // `config` and `incarnations` must outlive it.
   AuthorityLink(const AgentConfig* config, std::shared_ptr<Client> client,
-                Incarnations* incarnations, std::function<absl::Time()> now);
+                Incarnations* incarnations, std::function<absl::Time()> now,
+                const LinkParts& parts = {});
 
   // Before the node is looked at: so that what is granted later is not taken for a leak.
   void Connect();
@@ -73,6 +83,7 @@ class AuthorityLink {
   const std::shared_ptr<Client> client_;
   Incarnations* const incarnations_;
   const std::function<absl::Time()> now_;
+  const LinkParts parts_;
   KeptSession session_;
 
   uint64_t session_id_ = 0;                        // That the state below is of; 0: none.
@@ -88,9 +99,13 @@ class AuthorityLink {
   std::map<std::string, std::string> remembered_ids_;
   std::set<std::string> ended_ids_;
   std::set<std::string> admitted_;
-  std::set<std::string> admitted_unheard_;  // By policy, while nobody answered.
+  std::set<std::string> admitted_unheard_;       // By policy, while nobody answered.
+  absl::Time looked_at_ = absl::InfinitePast();  // When this pass began.
   absl::Time reconciled_at_ = absl::InfinitePast();
   absl::Time reported_at_ = absl::InfinitePast();
+  // Kept from pass to pass: LinkReport has what they are.
+  absl::Time reconciled_as_of_ = absl::InfinitePast();
+  absl::Time reported_as_of_ = absl::InfinitePast();
   LinkReport report_;
 };
 

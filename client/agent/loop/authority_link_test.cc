@@ -126,6 +126,101 @@ TEST_F(AuthorityLinkTest, WhatIsGrantedAfterTheNodeWasLookedAtIsNotTakenForALeak
   EXPECT_GT(reconciles_[1].as_of(), looked_at + 100);
 }
 
+// A pod whose reservation is committed, and refused.
+class RefusedCommitTest : public AuthorityLinkTest {
+ protected:
+  RefusedCommitTest() {
+    sight_.node = "n1";
+    sight_.devices = {DeviceOf("gpu0")};
+    sight_.devices[0].device_ids = {"GPU-a"};
+    sight_.pods_are_complete = true;
+    SeenPod& seen = sight_.pods.emplace_back();
+    seen.pod.cgroup_uid = "u1";
+    seen.pod.has_devices_known = true;
+    seen.pod.annotations[kChargeAnnotation] = "job-7";
+    seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
+    seen.mapped.cgroup = "/ns/ml";
+    Refuse(absl::ResourceExhaustedError("the device is full"));
+    // All is as the first pass leaves it.
+    link_->Connect();
+    NodeSight before = sight_;
+    before.pods.clear();
+    NodeBooks books;
+    link_->Sync(before, &books);
+    reconciles_.clear();
+  }
+
+  void Refuse(const absl::Status& status) {
+    ON_CALL(*connection_, Commit).WillByDefault(::testing::Return(status));
+  }
+
+  LinkReport Pass() {
+    link_->Connect();
+    NodeBooks books;
+    return link_->Sync(sight_, &books);
+  }
+
+  NodeSight sight_;
+};
+
+TEST_F(RefusedCommitTest, WhatRunsIsRecordedByAListAtOnceAndNotChargedBesideIt) {
+  sight_.pods[0].pod.phase = "Running";
+  EXPECT_CALL(*connection_, Charge).Times(0);
+  const LinkReport report = Pass();
+  EXPECT_TRUE(report.problems.empty());
+  ASSERT_EQ(reconciles_.size(), 1u) << "the interval is not over";
+  ASSERT_EQ(reconciles_[0].items_size(), 1);
+  EXPECT_EQ(reconciles_[0].items(0).charge_id(), "job-7");
+  EXPECT_EQ(reconciles_[0].items(0).bytes(), kGib);
+}
+
+TEST_F(RefusedCommitTest, WhatWaitsIsNotListedAndAsksAgain) {
+  sight_.pods[0].pod.phase = "Pending";
+  EXPECT_CALL(*connection_, Charge).Times(0);
+  EXPECT_CALL(*connection_, Commit).Times(2);
+  EXPECT_EQ(Pass().admitted.count("u1"), 0u);
+  EXPECT_EQ(reconciles_.size(), 0u);
+  EXPECT_EQ(Pass().admitted.count("u1"), 0u);
+}
+
+TEST_F(RefusedCommitTest, PodOfAReservationThatHasEndedIsChargedAsAnyOther) {
+  sight_.pods[0].pod.phase = "Running";
+  Refuse(absl::NotFoundError("no such charge"));
+  Pass();
+  EXPECT_EQ(charges_.size(), 0u) << "found out in this pass";
+  Pass();
+  ASSERT_EQ(charges_.size(), 1u);
+  EXPECT_EQ(charges_[0].charge_id().substr(0, 12), "pod/u1/gpu0~");
+}
+
+TEST_F(AuthorityLinkTest, ListAndReportAreOfTheTimeOfTheLook) {
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0")};
+  const absl::Time looked_at = now_;
+  link_->Connect();
+  now_ += absl::Milliseconds(70);  // So long was the look.
+  NodeBooks books;
+  LinkReport report = link_->Sync(sight, &books);
+  EXPECT_EQ(report.reconciled_as_of, looked_at);
+  EXPECT_EQ(report.reported_as_of, looked_at);
+
+  // A pass in which neither was due, and one in which both were refused.
+  link_->Connect();
+  report = link_->Sync(sight, &books);
+  EXPECT_EQ(report.reconciled_as_of, looked_at);
+  now_ += config_.reconcile_interval;
+  ON_CALL(*connection_, Reconcile)
+      .WillByDefault(::testing::Return(absl::AbortedError("begin anew")));
+  ON_CALL(*connection_, ReportMeasured)
+      .WillByDefault(::testing::Return(absl::AbortedError("no such session")));
+  link_->Connect();
+  report = link_->Sync(sight, &books);
+  EXPECT_EQ(report.reconciled_as_of, looked_at);
+  EXPECT_EQ(report.reported_as_of, looked_at);
+  EXPECT_EQ(report.problems.size(), 2u);
+}
+
 TEST_F(AuthorityLinkTest, DeviceThatIsNotTakenDoesNotHoldUpTheOthers) {
   refused_ = "n1/gpu0";
   link_->Connect();
