@@ -12,13 +12,17 @@
 
 namespace dmem {
 
-// A linear hash table whose chains run through the records themselves, so that it costs 4 bytes a
+// A linear hash table whose chains run through the records themselves, so that it costs 8 bytes a
 // record beside its hash, never stops to rehash (it splits one bucket with each growth), and is
 // copied with a snapshot.
 //
+// A lookup waits for memory more than for anything else. So a bucket holds, beside its first
+// record, a filter of the hashes in its chain: what is not there is mostly found out without
+// reading a record.
+//
 // Records are told apart by the caller. `Access` gives, for an Index i of the table's records:
-//   uint32_t hash(Index) const;  Index next(Index) const;  void set_next(Index, Index);  (the last
-//   on insert and erase only)
+//   uint32_t hash(Index) const;  Index next(Index) const;  void prefetch(Index) const;  (what the
+//   two read)  void set_next(Index, Index);  (on insert and erase only)
 //
 // Thread-compatible.
 class HashIndex {
@@ -33,32 +37,35 @@ class HashIndex {
   template <typename Access, typename Equals>
   Index Find(uint32_t hash, const Access& access, const Equals& equals) const {
     if (buckets_.size() == 0) return kNone;
-    for (Index i = buckets_[BucketOf(hash)]; i != kNone; i = access.next(i)) {
+    const Bucket& bucket = buckets_[BucketOf(hash)];
+    if ((bucket.filter & FilterBit(hash)) == 0) return kNone;
+    for (Index i = bucket.first; i != kNone; i = access.next(i)) {
       if (access.hash(i) == hash && equals(i)) return i;
     }
     return kNone;
   }
 
-  // Brings what Find will read first closer to the processor. A lookup waits for memory more than
-  // for anything else, so a caller that knows its next keys asks for them a few lookups ahead:
-  // first the bucket, and some lookups later, when that is there, the record that it leads to.
+  // Brings what Find will read first closer to the processor, for a caller that knows its next keys
+  // a few lookups ahead: first the bucket, and some lookups later, when that is there, the record
+  // that it leads to.
   void PrefetchBucket(uint32_t hash) const {
     if (buckets_.size() != 0) __builtin_prefetch(&buckets_[BucketOf(hash)]);
   }
   template <typename Access>
   void PrefetchRecord(uint32_t hash, const Access& access) const {
     if (buckets_.size() == 0) return;
-    const Index first = buckets_[BucketOf(hash)];
-    if (first != kNone) access.prefetch(first);
+    const Bucket& bucket = buckets_[BucketOf(hash)];
+    if ((bucket.filter & FilterBit(hash)) != 0) access.prefetch(bucket.first);
   }
 
   // REQUIRES: the record is not in the index.
   template <typename Access>
   void Insert(uint32_t hash, Index index, Access access) {
     Grow(access);
-    const Index bucket = BucketOf(hash);
-    access.set_next(index, buckets_[bucket]);
-    buckets_.Mutable(bucket) = index;
+    Bucket& bucket = buckets_.Mutable(BucketOf(hash));
+    access.set_next(index, bucket.first);
+    bucket.first = index;
+    bucket.filter |= FilterBit(hash);
     ++size_;
   }
 
@@ -67,9 +74,11 @@ class HashIndex {
   void Erase(uint32_t hash, Index index, Access access) {
     const Index bucket = BucketOf(hash);
     const Index after = access.next(index);
-    Index i = buckets_[bucket];
+    Index i = buckets_[bucket].first;
     if (i == index) {
-      buckets_.Mutable(bucket) = after;
+      // The bit of a hash that has gone stays until the chain is empty or split: another record
+      // may have it too, and to look would be a wait for each of them.
+      buckets_.Mutable(bucket) = {after, after == kNone ? 0 : buckets_[bucket].filter};
     } else {
       while (access.next(i) != index) i = access.next(i);
       access.set_next(i, after);
@@ -79,7 +88,22 @@ class HashIndex {
   }
 
  private:
+  struct Bucket {
+    Index first = kNone;
+    uint32_t filter = 0;  // At least the FilterBits of the chain's hashes.
+
+    template <typename Access>
+    void Push(Index i, Access& access) {
+      access.set_next(i, first);
+      first = i;
+      filter |= FilterBit(access.hash(i));
+    }
+  };
+
   static constexpr Index kFirstBuckets = 16;
+
+  // By the bits of a hash that choose no bucket as long as there are fewer than 2^27.
+  static uint32_t FilterBit(uint32_t hash) { return uint32_t{1} << (hash >> 27); }
 
   HashIndex(const HashIndex& other)
       : buckets_(other.buckets_.Frozen()), size_(other.size_), level_mask_(other.level_mask_) {}
@@ -94,25 +118,27 @@ class HashIndex {
   // splits.
   template <typename Access>
   void Grow(Access& access) {
-    while (buckets_.size() < kFirstBuckets) buckets_.Append(kNone);
+    while (buckets_.size() < kFirstBuckets) buckets_.Append(Bucket());
     if (size_ < buckets_.size()) return;
-    const Index fresh = buckets_.Append(kNone);
+    const Index fresh = buckets_.Append(Bucket());
     const Index split = fresh & level_mask_;
-    Index keep = kNone, move = kNone;
-    for (Index i = buckets_[split]; i != kNone;) {
+    Bucket keep, move;
+    for (Index i = buckets_[split].first; i != kNone;) {
       const Index next = access.next(i);
-      Index& chain = (access.hash(i) & (2 * level_mask_ + 1)) == fresh ? move : keep;
-      access.set_next(i, chain);
-      chain = i;
+      const bool moves = (access.hash(i) & (2 * level_mask_ + 1)) == fresh;
+      (moves ? move : keep).Push(i, access);
       i = next;
     }
     buckets_.Mutable(split) = keep;
     buckets_.Mutable(fresh) = move;
     if (buckets_.size() == 2 * (static_cast<size_t>(level_mask_) + 1))
       level_mask_ = 2 * level_mask_ + 1;
+    // Of the bucket that is split next.
+    const Index first = buckets_[(fresh + 1) & level_mask_].first;
+    if (first != kNone) access.prefetch(first);
   }
 
-  CowTable<Index, 1024> buckets_;
+  CowTable<Bucket, 512> buckets_;
   size_t size_ = 0;
   Index level_mask_ = kFirstBuckets - 1;
 };

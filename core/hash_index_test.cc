@@ -24,6 +24,7 @@ struct Access {
   Table& table;
   uint32_t hash(Index i) const { return table[i].key / kPerHash; }
   Index next(Index i) const { return table[i].next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i]); }
   void set_next(Index i, Index next) { table.Mutable(i).next = next; }
 };
 

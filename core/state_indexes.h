@@ -29,6 +29,7 @@ struct RegionAccess {
   Table& table;
   uint32_t hash(Index i) const { return table[i].name_hash; }
   Index next(Index i) const { return table[i].hash_next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i].hash_next); }
   void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
 };
 
@@ -37,6 +38,7 @@ struct CgroupAccess {
   Table& table;
   uint32_t hash(Index i) const { return table[i].path_hash; }
   Index next(Index i) const { return table[i].hash_next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i].hash_next); }
   void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
 };
 
@@ -45,6 +47,7 @@ struct PoolAccess {
   Table& table;
   uint32_t hash(Index i) const { return HashPoolKey(table[i].cgroup, table[i].region); }
   Index next(Index i) const { return table[i].hash_next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i].hash_next); }
   void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
 };
 
@@ -63,6 +66,7 @@ struct NodeAccess {
   Table& table;
   uint32_t hash(Index i) const { return table[i].name_hash; }
   Index next(Index i) const { return table[i].hash_next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i].hash_next); }
   void set_next(Index i, Index next) { table.Mutable(i).hash_next = next; }
 };
 
@@ -71,6 +75,7 @@ struct SessionIdAccess {
   Table& table;
   uint32_t hash(Index i) const { return HashId(table[i].id); }
   Index next(Index i) const { return table[i].id_next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i].id_next); }
   void set_next(Index i, Index next) { table.Mutable(i).id_next = next; }
 };
 
@@ -79,6 +84,7 @@ struct SessionFingerprintAccess {
   Table& table;
   uint32_t hash(Index i) const { return static_cast<uint32_t>(table[i].fingerprint_low); }
   Index next(Index i) const { return table[i].fingerprint_next; }
+  void prefetch(Index i) const { __builtin_prefetch(&table[i].fingerprint_next); }
   void set_next(Index i, Index next) { table.Mutable(i).fingerprint_next = next; }
 };
 
