@@ -17,12 +17,16 @@ struct Record {
   Index next = kNone;
 };
 
-// Keys hash to themselves divided by `kPerHash`: with more than one key a hash, chains hold
-// different records of equal hash.
+// With more than one key a hash, chains hold different records of equal hash.
+template <uint32_t kPerHash>
+uint32_t HashOf(uint32_t key) {
+  return key / kPerHash * 0x9e3779b1u;  // Odd: no two quotients have the same hash.
+}
+
 template <typename Table, uint32_t kPerHash>
 struct Access {
   Table& table;
-  uint32_t hash(Index i) const { return table[i].key / kPerHash; }
+  uint32_t hash(Index i) const { return HashOf<kPerHash>(table[i].key); }
   Index next(Index i) const { return table[i].next; }
   void prefetch(Index i) const { __builtin_prefetch(&table[i]); }
   void set_next(Index i, Index next) { table.Mutable(i).next = next; }
@@ -41,18 +45,18 @@ struct Indexed {
       free.pop_back();
       table.Mutable(i) = {key, kNone};
     }
-    index.Insert(key / kPerHash, i, Access<Records, kPerHash>{table});
+    index.Insert(HashOf<kPerHash>(key), i, Access<Records, kPerHash>{table});
     return i;
   }
   void Remove(uint32_t key, Index i) {
-    index.Erase(key / kPerHash, i, Access<Records, kPerHash>{table});
+    index.Erase(HashOf<kPerHash>(key), i, Access<Records, kPerHash>{table});
     free.push_back(i);
   }
   Index Find(uint32_t key) const { return FindIn(table, index, key); }
 
   using Records = CowTable<Record>;
   static Index FindIn(const Records& table, const HashIndex& index, uint32_t key) {
-    return index.Find(key / kPerHash, Access<const Records, kPerHash>{table},
+    return index.Find(HashOf<kPerHash>(key), Access<const Records, kPerHash>{table},
                       [&](Index i) { return table[i].key == key; });
   }
 
@@ -95,6 +99,30 @@ TEST(HashIndexTest, FindsWhatAMapFindsWhileRecordsComeAndGo) {
 TEST(HashIndexTest, RecordsOfEqualHashAreToldApart) {
   CompareWithAMap<5>(3);
   CompareWithAMap<500>(4);
+}
+
+// Counts what a lookup reads.
+struct CountingAccess {
+  const CowTable<Record>& table;
+  int* reads;
+  uint32_t hash(Index i) const {
+    ++*reads;
+    return HashOf<1>(table[i].key);
+  }
+  Index next(Index i) const { return table[i].next; }
+  void prefetch(Index) const {}
+};
+
+TEST(HashIndexTest, AKeyThatIsNotThereIsMostlyFoundOutWithoutReadingARecord) {
+  Indexed<1> indexed;
+  for (uint32_t key = 0; key < 10000; ++key) indexed.Add(key);
+  int reads = 0;
+  for (uint32_t key = 10000; key < 20000; ++key) {
+    EXPECT_EQ(indexed.index.Find(HashOf<1>(key), CountingAccess{indexed.table, &reads},
+                                 [](Index) { return true; }),
+              kNone);
+  }
+  EXPECT_LT(reads, 2000) << "with a record a bucket, chains alone would be 10,000";
 }
 
 TEST(HashIndexTest, AnEmptyIndexFindsNothing) {

@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
 #include "nlohmann/json.hpp"
+#include "server/base/batch_scheduling.h"
 #include "server/clock.h"
 #include "server/errors.h"
 #include "server/file.h"
@@ -241,7 +242,10 @@ absl::Status Server::StartGrpc() {
   // Two servers on one port would share its calls and not their state.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.RegisterService(service_.get());
-  grpc_ = builder.BuildAndStart();
+  {
+    const ScopedBatchScheduling for_grpc_threads;
+    grpc_ = builder.BuildAndStart();
+  }
   if (grpc_ == nullptr || port == 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", config_.listen, " for gRPC: is the port in use?"));

@@ -5,18 +5,23 @@
 
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <fstream>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "nlohmann/json.hpp"
 #include "server/testing/dmemd_process.h"
@@ -116,6 +121,31 @@ TEST_F(ProcessTest, EndpointsFileHasTheAddressesWhileItRuns) {
   process_->Signal(SIGTERM);
   EXPECT_EQ(process_->Wait(), 0);
   EXPECT_EQ(access(path.c_str(), F_OK), -1) << "it is gone with the server";
+}
+
+// The scheduling policies of a process's threads, by their name; see proc(5).
+std::map<std::string, std::set<int>> PoliciesByThreadName(pid_t pid) {
+  constexpr int kPolicyAfterName = 38;  // Fields of stat between them.
+  std::map<std::string, std::set<int>> policies;
+  const std::string tasks = absl::StrCat("/proc/", pid, "/task");
+  for (const auto& task : std::filesystem::directory_iterator(tasks)) {
+    const std::string stat = ReadFile(task.path().string() + "/stat");
+    const size_t name = stat.find('('), end = stat.rfind(')');
+    if (end == std::string::npos) continue;  // It has ended meanwhile.
+    std::istringstream fields(stat.substr(end + 2));
+    std::string field;
+    for (int i = 0; i <= kPolicyAfterName; ++i) fields >> field;
+    policies[stat.substr(name + 1, end - name - 1)].insert(std::stoi(field));
+  }
+  return policies;
+}
+
+TEST_F(ProcessTest, GrpcsThreadsPreemptNobodyAndItsOwnKeepTheOrdinaryPolicy) {
+  ASSERT_NO_FATAL_FAILURE(Start());
+  RegisterGpu();
+  std::map<std::string, std::set<int>> policies = PoliciesByThreadName(process_->pid());
+  EXPECT_EQ(policies["dmemd"], std::set<int>{SCHED_OTHER});
+  EXPECT_EQ(policies["nexting_thread"], std::set<int>{SCHED_BATCH}) << "those that poll";
 }
 
 TEST_F(ProcessTest, EveryLineOfTheLogIsJsonWithTimeLevelAndEvent) {
