@@ -113,7 +113,8 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
   RetryPolicy once;
   once.timeout = kCallTimeout;
   once.attempts_max = 1;
-  const auto client = std::make_shared<Client>(MakeGrpcConnection(config.servers), once);
+  const auto client = std::make_shared<Client>(
+      MakeGrpcConnection(config.servers, "dmem-agent/" + config.node_name), once);
   const auto log = [&environment](const std::string& event, const std::string& what) {
     Log(environment.now(), event, what);
   };

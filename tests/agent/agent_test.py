@@ -203,34 +203,6 @@ class AgentTest(unittest.TestCase):
                                        "cgroup.subtree_control"})
         self.assertEqual(set(before), set(after))
 
-    def test_pods_start_without_an_authority_and_are_recorded_later_where_policy_allows(self):
-        node = self.node(when_unreachable="allow")
-        node.start()
-        self.await_region("READY")
-        self.server.dmemctl("set", "limits", "/ns/ml", "n1/gpu0", "--max=5Gi")
-        self.server.kill()
-        for i in range(5):
-            node.add_pod(f"u{i}", phase="Pending", annotations={"dmemd/limit": "2Gi"})
-        eventually(lambda: all(node.may_start(f"u{i}") for i in range(5)), "all may start")
-        for i in range(5):
-            node.add_pod(f"u{i}", annotations={"dmemd/limit": "2Gi"})
-        self.server.start()
-        self.await_items({(f"u{i}", "/ns/ml", "n1/gpu0"): 2 * GIB for i in range(5)})
-        self.assertIn("5GiB", self.server.dmemctl("describe", "pool", "/ns/ml", "n1/gpu0"))
-
-    def test_pods_wait_without_an_authority_where_policy_denies_and_none_fails_for_good(self):
-        node = self.node(when_unreachable="deny")
-        node.start()
-        self.await_region("READY")
-        self.server.kill()
-        for i in range(3):
-            node.add_pod(f"u{i}", phase="Pending", annotations={"dmemd/limit": "2Gi"})
-        eventually(lambda: "problem" in node.log(), "the agent says that nobody answers")
-        self.assertFalse(any(node.may_start(f"u{i}") for i in range(3)))
-        self.server.start()
-        eventually(lambda: all(node.may_start(f"u{i}") for i in range(3)), "all may start")
-        self.await_items({(f"u{i}", "/ns/ml", "n1/gpu0"): 2 * GIB for i in range(3)})
-
     def test_pod_at_the_gate_that_does_not_fit_waits_until_it_does(self):
         node = self.node()
         node.start()

@@ -133,10 +133,13 @@ class AgentProcess:
         self._process.send_signal(signal.SIGCONT)
 
     def stop(self):
-        if not self.is_running():
-            return
+        stop_all([self])
+
+    def ask_to_stop(self):
         self.go_on()
         self._process.send_signal(signal.SIGTERM)
+
+    def await_stop(self):
         code = self._process.wait(timeout=SECONDS_MAX)
         if code != 0:
             raise AssertionError(f"dmem-agent exited with {code}: {self.log()}")
@@ -153,6 +156,15 @@ class AgentProcess:
             lines = answer.read().decode().splitlines()
         return {name: float(value) for name, value in
                 (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def stop_all(agents):
+    """Those that run; all at once, since each may take a while."""
+    running = [agent for agent in agents if agent.is_running()]
+    for agent in running:
+        agent.ask_to_stop()
+    for agent in running:
+        agent.await_stop()
 
 
 class Node(AgentProcess):
@@ -199,20 +211,28 @@ class Node(AgentProcess):
     # What runs.
 
     def add_pod(self, uid, phase="Running", annotations=None, devices=("GPU-a",)):
-        self._pods[uid] = {
-            "metadata": {"uid": uid, "namespace": "ml", "name": f"pod-{uid}",
-                         "annotations": annotations or {}},
-            "spec": {"nodeName": self.name, "containers": [{"name": "main"}]},
-            "status": {"phase": phase, "qosClass": "Burstable", "containerStatuses": [{
-                "name": "main", "allocatedResourcesStatus": [
-                    {"name": "example.com/gpu",
-                     "resources": [{"resourceID": device} for device in devices]}]}]},
-        }
+        self.add_pods([uid], phase, annotations, devices)
+
+    def add_pods(self, uids, phase="Running", annotations=None, devices=("GPU-a",)):
+        for uid in uids:
+            self._pods[uid] = {
+                "metadata": {"uid": uid, "namespace": "ml", "name": f"pod-{uid}",
+                             "annotations": annotations or {}},
+                "spec": {"nodeName": self.name, "containers": [{"name": "main"}]},
+                "status": {"phase": phase, "qosClass": "Burstable", "containerStatuses": [{
+                    "name": "main", "allocatedResourcesStatus": [
+                        {"name": "example.com/gpu",
+                         "resources": [{"resourceID": device} for device in devices]}]}]},
+            }
         self._write_pods()
 
     def delete_pod(self, uid):
         """By force: its processes live on."""
-        del self._pods[uid]
+        self.delete_pods([uid])
+
+    def delete_pods(self, uids):
+        for uid in uids:
+            del self._pods[uid]
         self._write_pods()
 
     def _write_pods(self):

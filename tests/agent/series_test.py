@@ -27,7 +27,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "trace")]
 # pylint: disable=wrong-import-position
 import cases
 import held
-from node import AGENT, Server, eventually
+from node import AGENT, Server, eventually, stop_all
 from trees import DmemTree, Pod, ProcessTree
 
 SERIES = "../shared/traces/genai_pod_gpu_memory_used_bytes.csv"
@@ -148,8 +148,7 @@ class Cluster:
                 node.start()
 
     def stop(self):
-        for node in self.nodes:
-            node.stop()
+        stop_all(self.nodes)
         self.server.stop()
 
     # As a scheduler does.

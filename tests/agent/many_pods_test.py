@@ -1,0 +1,118 @@
+# Copyright 2026 The dmemd Authors
+# SPDX-License-Identifier: Apache-2.0
+"""500 pods start on ten nodes while the authority is down."""
+
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "trace")]
+
+# pylint: disable=wrong-import-position
+import cases
+from node import GIB, Node, Server, eventually, stop_all
+
+NODES = 10
+PODS = 50  # On each node, of 1 GiB each: three more than its device can grant.
+FITTING = 47
+
+
+class ManyPodsTest(unittest.TestCase):
+    def start(self, when_unreachable):
+        directory = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(directory.cleanup)
+        self.server = Server(directory.name)
+        self.addCleanup(self.server.stop)
+        self.nodes = []
+        self.addCleanup(lambda: stop_all(self.nodes))
+        for index in range(NODES):
+            node = Node(directory.name, f"n{index}", self.server, http="127.0.0.1:0",
+                        measure_interval="250ms", when_unreachable=when_unreachable)
+            node.start()
+            self.nodes.append(node)
+        eventually(lambda: len(self.regions()) == NODES, "all devices are registered")
+
+    def regions(self):
+        return json.loads(self.server.dmemctl("get", "regions", "-o", "json")).get("regions", [])
+
+    def uids(self, node):
+        return [f"{node.name}-{index}" for index in range(PODS)]
+
+    def add_all(self, phase):
+        for node in self.nodes:
+            node.add_pods(self.uids(node), phase=phase, annotations={"dmemd/limit": "1Gi"})
+
+    def started(self):
+        return [uid for node in self.nodes for uid in self.uids(node) if node.may_start(uid)]
+
+    def await_passes(self):
+        """Until each agent has looked, from beginning to end, at what is there now."""
+        before = [node.metrics()["dmem_agent_passes_total"] for node in self.nodes]
+        for node, passes in zip(self.nodes, before):
+            eventually(lambda: node.metrics()["dmem_agent_passes_total"] >= passes + 2,
+                       f"the agent of {node.name} goes on")
+
+    def held(self):
+        """{pod uid: (bytes, region)} of all charges, each pod once."""
+        result = {}
+        for charge in self.server.charges().values():
+            item, = charge["items"]
+            self.assertNotIn(charge["owner"]["uid"], result)
+            result[charge["owner"]["uid"]] = (int(item["bytes"]), item["region"])
+        return result
+
+    def test_all_start_where_policy_allows_and_the_ledger_is_what_runs_and_over_afterwards(self):
+        self.start("allow")
+        for node in self.nodes:
+            self.server.dmemctl("set", "limits", "/ns/ml", f"{node.name}/gpu0", "--max=30Gi")
+        self.server.kill()
+        self.add_all("Pending")
+        eventually(lambda: len(self.started()) == NODES * PODS, "all start")
+        self.add_all("Running")
+        self.await_passes()
+        self.server.start()
+        eventually(lambda: len(self.server.charges()) >= NODES * PODS, "all are recorded")
+        self.await_passes()
+        self.assertEqual(self.held(), {uid: (GIB, f"{node.name}/gpu0")
+                                       for node in self.nodes for uid in self.uids(node)})
+        for charge in self.server.charges().values():
+            self.assertEqual(charge["labels"].get("dmemd/recorded-late"), "true", charge)
+        for region in self.regions():
+            self.assertEqual(int(region["over_bytes"]), (PODS - FITTING) * GIB, region["name"])
+        pools = json.loads(self.server.dmemctl("get", "pools", "--cgroup=/ns/ml", "-o",
+                                               "json"))["pools"]
+        self.assertEqual({pool["region"]: int(pool["over_bytes"]) for pool in pools},
+                         {f"{node.name}/gpu0": (PODS - 30) * GIB for node in self.nodes})
+        self.server.check()
+
+    def test_all_wait_where_policy_denies_and_start_when_there_is_room(self):
+        self.start("deny")
+        self.server.kill()
+        self.add_all("Pending")
+        self.await_passes()
+        self.await_passes()
+        self.assertEqual(self.started(), [])
+        self.server.start()
+        eventually(lambda: len(self.started()) >= NODES * FITTING, "those that fit start")
+        self.await_passes()
+        started = self.started()
+        self.assertEqual(set(self.held()), set(started))
+        waiting = set()
+        for node in self.nodes:
+            mine = [uid for uid in self.uids(node) if uid in started]
+            self.assertEqual(len(mine), FITTING, "no device is filled beyond what it grants")
+            waiting |= set(self.uids(node)) - set(mine)
+            # Some have ended: the others have their place.
+            node.delete_pods(mine[:PODS - FITTING])
+        eventually(lambda: waiting <= set(self.started()), "none that waited fails for good")
+        self.await_passes()
+        self.assertEqual(set(self.held()), set(self.started()))
+        self.assertEqual(len(self.started()), NODES * FITTING)
+        self.server.check()
+
+
+if __name__ == "__main__":
+    cases.main()
