@@ -221,7 +221,8 @@ Dropped Ledger::DropItems(Index region, absl::Time time) {
   const auto key = [this](Index item) {
     const ChargeRecord& charge = state_.charges[state_.items[item].charge];
     return std::make_tuple(charge.granted_sequence, charge.granted_index,
-                           state_.cgroups[state_.pools[state_.items[item].pool].cgroup].id);
+                           state_.cgroups[state_.pools[state_.items[item].pool].cgroup].id,
+                           state_.items[item].is_reserved);
   };
   std::sort(items.begin(), items.end(), [&key](Index a, Index b) { return key(a) < key(b); });
 

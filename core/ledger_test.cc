@@ -257,5 +257,31 @@ TEST_F(LedgerTest, RegistrationThatKeepsPolicyChangesTheDeviceAndNotWhatWasDecid
   EXPECT_EQ(ledger_.state().regions[ledger_.state().FindRegion("n1/gpu0")].parent, kNone);
 }
 
+// What a charge holds goes before what it has reserved in the same place, however many there are.
+TEST_F(LedgerTest, DroppedItemsOfOnePlaceAreTheHeldOneAndThenTheReservedOne) {
+  ASSERT_TRUE(RegisterGroup("g").ok());
+  ASSERT_TRUE(Register("gpu", 1000, "g", 1).ok());
+  constexpr int kCharges = 50;
+  for (int i = 0; i < kCharges; ++i) {
+    const std::string id = absl::StrCat("c", i);
+    ASSERT_TRUE(
+        Reserve(id, {{"/a", "g", B(1), absl::nullopt}, {"/a", "gpu", B(2), absl::nullopt}}).ok());
+    ASSERT_TRUE(Commit(id, "m", {{"/a", "g", "gpu", B(1), absl::nullopt}}).ok());
+  }
+  const auto result = Register("gpu", 1000, "g", 2);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->dropped.items.size(), 2u * kCharges);
+  for (int i = 0; i < kCharges; ++i) {
+    const DroppedItem &held = result->dropped.items[2 * i],
+                      &reserved = result->dropped.items[2 * i + 1];
+    EXPECT_EQ(held.charge_id, absl::StrCat("c", i));
+    EXPECT_EQ(held.bytes, B(1));
+    EXPECT_FALSE(held.charge_ended);
+    EXPECT_EQ(reserved.charge_id, absl::StrCat("c", i));
+    EXPECT_EQ(reserved.bytes, B(2));
+    EXPECT_TRUE(reserved.charge_ended);
+  }
+}
+
 }  // namespace
 }  // namespace dmem
