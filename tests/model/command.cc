@@ -23,7 +23,8 @@ std::string Optional(const char* name, const absl::optional<T>& value) {
 std::string ItemText(const Item& item) {
   return absl::StrCat(item.cgroup, ":", item.region, ":", item.bytes,
                       Optional("incarnation", item.incarnation),
-                      item.is_reserved ? " reserved" : "");
+                      item.is_reserved ? " reserved" : "", Optional("measured", item.measured),
+                      item.measured.has_value() ? absl::StrCat(" at ", item.measured_at_us) : "");
 }
 
 std::string ItemsText(const std::vector<Item>& items) {
@@ -35,6 +36,13 @@ std::string ItemsText(const std::vector<Item>& items) {
 std::string PlacementText(const Placement& placement) {
   return absl::StrCat(placement.cgroup, ":", placement.reserved_in, ">", placement.region, ":",
                       placement.bytes, Optional("incarnation", placement.incarnation));
+}
+
+std::string HeldText(const HeldItem& item) {
+  return absl::StrCat(item.charge_id, " ", item.cgroup, ":", item.region, ":", item.bytes,
+                      " created_at=", item.created_at_us, " owner=", item.owner,
+                      Optional("priority", item.priority), item.preemptible ? " preemptible" : "",
+                      item.is_measured ? " MEASURED" : "");
 }
 
 const char* ModeText(ChargeMode mode) {
@@ -79,7 +87,7 @@ std::string Body(const Command& c) {
       return absl::StrCat("Charge ", c.charge_id, " created_at=", c.created_at_us, " ",
                           ModeText(c.mode), Optional("priority", c.priority),
                           " preemptible=", c.preemptible, " owner=", c.owner, " ttl=", c.ttl_us,
-                          " items: ", ItemsText(c.items));
+                          c.is_measured ? " MEASURED" : "", " items: ", ItemsText(c.items));
     case Kind::kUncharge:
       return absl::StrCat("Uncharge ", absl::StrJoin(c.charge_ids, ", "), " session=", c.session,
                           " evidence=", c.reason);
@@ -123,6 +131,27 @@ std::string Body(const Command& c) {
                           " forget=", c.flag);
     case Kind::kReportRegionState:
       return absl::StrCat("ReportRegionState ", c.session, " ", c.name, " failed=", c.flag);
+    case Kind::kReconcile:
+      return absl::StrCat("Reconcile ", c.session, " ", c.list_id, " as_of=", c.as_of,
+                          " part=", c.part, " last=", c.last, " fresh=", c.nonce, " held: ",
+                          absl::StrJoin(c.held, ", ", [](std::string* out, const HeldItem& item) {
+                            absl::StrAppend(out, HeldText(item));
+                          }));
+    case Kind::kReportMeasured:
+      return absl::StrCat(
+          "ReportMeasured ", c.session, " regions: ",
+          absl::StrJoin(c.seen_regions, ", ",
+                        [](std::string* out, const SeenRegion& seen) {
+                          absl::StrAppend(out, seen.region, ":", seen.used,
+                                          seen.items_measured ? " all" : "");
+                        }),
+          " items: ", absl::StrJoin(c.seen_items, ", ", [](std::string* out, const SeenItem& seen) {
+            absl::StrAppend(out, seen.charge_id, " ", seen.cgroup, ":", seen.region, ":",
+                            seen.bytes);
+          }));
+    case Kind::kMoveCharge:
+      return absl::StrCat("MoveCharge ", c.charge_id, " session=", c.session, " from ", c.name,
+                          " to ", c.parent);
     case Kind::kResume:
       return "Resume";
     case Kind::kTick:
@@ -136,13 +165,15 @@ std::string Body(const Command& c) {
                       " cgroups=", c.bounds.cgroups_max, " pools=", c.bounds.pools_max,
                       " charges=", c.bounds.charges_max, " items=", c.bounds.items_max,
                       " sessions=", c.bounds.sessions_max, " lost_after=", c.bounds.lost_after_us,
-                      " refuses_stale=", c.bounds.refuses_stale);
+                      " refuses_stale=", c.bounds.refuses_stale,
+                      " ignores_unattributed=", c.bounds.ignores_unattributed);
 }
 
 auto Tie(const RegionRow& r) {
   return std::tie(r.id, r.name, r.parent, r.node, r.is_group, r.is_gone, r.is_cordoned,
                   r.grantable_is_explicit, r.capacity, r.reserved, r.grantable, r.incarnation,
-                  r.usage, r.over, r.live_items, r.member_regions, r.member_groups, r.reservations);
+                  r.usage, r.over, r.live_items, r.member_regions, r.member_groups, r.reservations,
+                  r.device_used, r.unattributed, r.measured, r.over_grant, r.device_used_at_us);
 }
 auto Tie(const CgroupRow& r) {
   return std::tie(r.id, r.parent, r.name, r.path, r.is_implicit, r.is_dying, r.has_priority,
@@ -153,7 +184,8 @@ auto Tie(const PoolRow& r) {
                   r.etag, r.over, r.refusals, r.would_refuse, r.byte_seconds);
 }
 auto Tie(const Item& r) {
-  return std::tie(r.cgroup, r.region, r.bytes, r.incarnation, r.is_reserved);
+  return std::tie(r.cgroup, r.region, r.bytes, r.incarnation, r.is_reserved, r.measured,
+                  r.measured_at_us);
 }
 
 bool Same(const RegionRow& a, const RegionRow& b) { return Tie(a) == Tie(b); }
@@ -163,7 +195,7 @@ bool Same(const ChargeRow& a, const ChargeRow& b) {
   const auto tie = [](const ChargeRow& r) {
     return std::tie(r.id, r.is_partial, r.has_priority, r.is_preemptible, r.priority,
                     r.created_at_us, r.granted_at_us, r.granted_sequence, r.owner, r.is_reserved,
-                    r.expires_at_us, r.is_releasing, r.release);
+                    r.expires_at_us, r.is_releasing, r.is_measured, r.release);
   };
   return tie(a) == tie(b) &&
          std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(),
@@ -211,10 +243,18 @@ std::string Refusal::ToString() const {
                       "}");
 }
 
+std::string FoundDifference::ToString() const {
+  return absl::StrCat("{", kind, " ", charge_id, ">", new_id, " ", cgroup, ">", known_cgroup, ":",
+                      region, " known=", known, " held=", held, charge_ended ? " ended" : "", "}");
+}
+
 std::string ErrorAnswer(absl::string_view code, absl::string_view reason,
                         const std::map<std::string, std::string>& facts) {
   const std::string text = absl::StrCat(code, " ", reason);
-  if (reason != "MAX_EXCEEDED" && reason != "CAPACITY" && reason != "COUNTER_OVERFLOW") return text;
+  if (reason != "MAX_EXCEEDED" && reason != "CAPACITY" && reason != "UNATTRIBUTED" &&
+      reason != "COUNTER_OVERFLOW") {
+    return text;
+  }
   const auto word = [&](const char* name) {
     const auto found = facts.find(name);
     return found == facts.end() ? "" : found->second;
@@ -242,7 +282,9 @@ std::string RegionRow::ToString() const {
       " gone=", is_gone, " cordoned=", is_cordoned, " explicit=", grantable_is_explicit,
       " capacity=", capacity, " reserved=", reserved, " grantable=", grantable,
       " incarnation=", incarnation, " usage=", usage, " over=", over, " items=", live_items,
-      " regions=", member_regions, " groups=", member_groups, " reservations=", reservations);
+      " regions=", member_regions, " groups=", member_groups, " reservations=", reservations,
+      " used=", device_used, " at ", device_used_at_us, " unattributed=", unattributed,
+      " measured=", measured, " over_grant=", over_grant);
 }
 
 std::string CgroupRow::ToString() const {
@@ -260,12 +302,13 @@ std::string PoolRow::ToString() const {
 }
 
 std::string ChargeRow::ToString() const {
-  return absl::StrCat(
-      "charge ", id, " partial=", is_partial, " priority=", priority, " explicit=", has_priority,
-      " preemptible=", is_preemptible, " created=", created_at_us, " granted=", granted_at_us,
-      " sequence=", granted_sequence, " owner=", owner,
-      is_reserved ? absl::StrCat(" reserved until ", expires_at_us) : "",
-      is_releasing ? absl::StrCat(" releasing since ", release) : "", " items: ", ItemsText(items));
+  return absl::StrCat("charge ", id, " partial=", is_partial, " priority=", priority,
+                      " explicit=", has_priority, " preemptible=", is_preemptible,
+                      " created=", created_at_us, " granted=", granted_at_us,
+                      " sequence=", granted_sequence, " owner=", owner,
+                      is_reserved ? absl::StrCat(" reserved until ", expires_at_us) : "",
+                      is_releasing ? absl::StrCat(" releasing since ", release) : "",
+                      is_measured ? " MEASURED" : "", " items: ", ItemsText(items));
 }
 
 std::string Difference(const View& expected, const View& got, bool with_time) {

@@ -43,6 +43,9 @@ enum class Kind {
   kDeclareNotReady,
   kFence,
   kReportRegionState,
+  kReconcile,
+  kReportMeasured,
+  kMoveCharge,
   kResume,
   kTick,
 };
@@ -53,7 +56,31 @@ struct Item {
   std::string cgroup, region;
   uint64_t bytes = 0;
   absl::optional<uint64_t> incarnation;
-  bool is_reserved = false;  // In views.
+  // In views.
+  bool is_reserved = false;
+  absl::optional<uint64_t> measured = absl::nullopt;
+  int64_t measured_at_us = 0;
+};
+
+// What a node says it holds.
+struct HeldItem {
+  std::string charge_id, cgroup, region;
+  uint64_t bytes = 0;
+  int64_t created_at_us = 0;
+  std::string owner;
+  absl::optional<int32_t> priority;
+  bool preemptible = false, is_measured = false;
+};
+
+// What a node sees in use on a device, and by an item.
+struct SeenRegion {
+  std::string region;
+  uint64_t used = 0;
+  bool items_measured = false;
+};
+struct SeenItem {
+  std::string charge_id, cgroup, region;
+  uint64_t bytes = 0;
 };
 
 struct Placement {
@@ -87,7 +114,7 @@ struct Bounds {
   uint64_t items_max = 8000000;
   uint64_t sessions_max = 100000;
   int64_t lost_after_us = 300000000;
-  bool refuses_stale = false;
+  bool refuses_stale = false, ignores_unattributed = false;
 };
 
 // Any command; which fields count follows from the kind.
@@ -104,7 +131,7 @@ struct Command {
   std::string charge_id, owner;
   int64_t created_at_us = 0;
   ChargeMode mode = ChargeMode::kStrict;
-  bool preemptible = false;
+  bool preemptible = false, is_measured = false;
   std::vector<Item> items;
   std::vector<std::string> charge_ids;
   int64_t ttl_us = 0;  // Of a reservation.
@@ -121,6 +148,14 @@ struct Command {
   std::string nonce;
   absl::optional<uint64_t> fenced_incarnation;
   std::vector<std::pair<uint64_t, int64_t>> renewals;  // Sessions, and how long ago.
+  // What nodes hold: `session` counts, too. `nonce`: how ids begin under which what is spent is
+  // recorded. A move is of `charge_id`, from `name` to `parent`.
+  std::string list_id;
+  uint64_t as_of = 0, part = 0;
+  bool last = false;
+  std::vector<HeldItem> held;
+  std::vector<SeenRegion> seen_regions;
+  std::vector<SeenItem> seen_items;
 
   std::string ToString() const;
 };
@@ -138,6 +173,14 @@ struct Refusal {
 std::string ErrorAnswer(absl::string_view code, absl::string_view reason,
                         const std::map<std::string, std::string>& facts);
 
+// One difference that a Reconcile found. `kind` as the API names it.
+struct FoundDifference {
+  std::string kind, charge_id, new_id, cgroup, known_cgroup, region;
+  uint64_t known = 0, held = 0;
+  bool charge_ended = false;
+  std::string ToString() const;
+};
+
 // What is visible of the state, sorted so that equal states give equal rows.
 struct RegionRow {
   uint64_t id = 0;
@@ -149,6 +192,8 @@ struct RegionRow {
   uint64_t reserved = 0, incarnation = 0, usage = 0, over = 0, live_items = 0;
   uint64_t member_regions = 0, member_groups = 0;  // Of a group: at any depth.
   uint64_t reservations = 0;
+  uint64_t device_used = 0, unattributed = 0, measured = 0, over_grant = 0;
+  int64_t device_used_at_us = 0;
   std::string ToString() const;
 };
 
@@ -184,7 +229,7 @@ struct ChargeRow {
   int64_t created_at_us = 0, granted_at_us = 0;
   uint64_t granted_sequence = 0;
   std::string owner;
-  bool is_reserved = false, is_releasing = false;
+  bool is_reserved = false, is_releasing = false, is_measured = false;
   int64_t expires_at_us = 0;
   std::string release;  // When, by whom and why it was asked for.
   std::string ToString() const;

@@ -44,7 +44,12 @@ std::string Generator::Cgroup(const View& view) {
 }
 
 std::string Generator::Region(const View& view) {
-  if (Chance(90) || view.regions.empty()) return absl::StrCat("r", Between(1, regions_));
+  std::vector<std::string> there;
+  for (const RegionRow& row : view.regions) {
+    if (!row.is_group && !row.is_gone) there.push_back(row.name);
+  }
+  if (!there.empty() && Chance(55)) return OneOf(there);
+  if (Chance(85) || view.regions.empty()) return absl::StrCat("r", Between(1, regions_));
   return Chance(20) ? absl::StrCat("r1@", Between(1, 9)) : OneOf(view.regions).name;
 }
 
@@ -83,12 +88,19 @@ Command Generator::Next(const View& view) {
   }
   const uint64_t dice = Between(0, 999);
   Command command;
-  if (with_sessions_ && Chance(22)) {
-    command = Chance(45) ? Tick(view) : Lease(view);
+  const bool is_early = steps_ < 14 && Chance(65);  // Something to charge in.
+  if (with_sessions_ && !is_early && Chance(28)) {
+    const uint64_t kind = Between(0, 99);
+    command = kind < 35 ? Tick(view) : kind < 75 ? Lease(view) : Reconcile(view);
     command.time_us = time_us_;
     return command;
   }
-  if (steps_ < 12 && Chance(70)) {
+  if (!is_early && Chance(10)) {
+    command = Chance(60) ? ReportMeasured(view) : MoveCharge(view);
+    command.time_us = time_us_;
+    return command;
+  }
+  if (is_early) {
     command = Chance(50) ? Register(view) : RegisterGroup();
   } else if (dice < 300) {
     command = Charge(view, /*reserve=*/false);
@@ -178,6 +190,7 @@ Command Generator::Charge(const View& view, bool reserve) {
   c.mode = Mode();
   if (Chance(30)) c.priority = static_cast<int32_t>(Between(0, 6)) - 3;
   c.preemptible = Chance(20);
+  c.is_measured = Chance(25);
   if (Chance(30)) c.owner = Chance(50) ? "one" : "two";
   if (reserve || Chance(35)) c.ttl_us = static_cast<int64_t>(Between(1, 90)) * kSecondUs;
   const uint64_t items = Chance(60) ? 1 : Between(2, 8);
@@ -208,6 +221,7 @@ Command Generator::ChargeAgain() {
   if (Chance(10)) c.owner += "x";
   if (Chance(10)) c.preemptible = !c.preemptible;
   if (Chance(10)) c.priority = 7;
+  if (Chance(10)) c.is_measured = !c.is_measured;
   return c;
 }
 
@@ -402,6 +416,7 @@ Command Generator::Configure() {
   if (Chance(50)) c.bounds.tombstones_max = Between(1, 6);
   if (Chance(80)) c.bounds.lost_after_us = static_cast<int64_t>(Between(1, 20)) * kSecondUs;
   c.bounds.refuses_stale = Chance(40);
+  c.bounds.ignores_unattributed = Chance(30);
   if (is_bounded_) {
     c.bounds.sessions_max = Between(1, 6);
     c.bounds.regions_max = Between(3, 8);

@@ -60,6 +60,10 @@ class Generator {
   Command CreateCgroup();
   Command DeleteCgroup(const View& view);
   Command Configure();
+  // generator_held.cc
+  Command Reconcile(const View& view);
+  Command ReportMeasured(const View& view);
+  Command MoveCharge(const View& view);
   // generator_sessions.cc
   Command Lease(const View& view);
   Command Tick(const View& view);
@@ -75,6 +79,7 @@ class Generator {
   uint64_t regions_, groups_;     // How many names of each.
   std::vector<Command> sent_;     // The last charges.
   std::vector<Command> commits_;  // The last commits.
+  Command list_;                  // The last part of a list; without a session: it was the last.
 };
 
 }  // namespace model

@@ -38,6 +38,9 @@ class GrpcRunner {
   std::string SetLimits(const Command& c);
   std::string Cgroup(const Command& c);
   std::string Group(const Command& c);
+  std::string Reconcile(const Command& c);
+  std::string ReportMeasured(const Command& c);
+  std::string MoveCharge(const Command& c);
 
   v1::QuotaService::StubInterface& stub_;
 };

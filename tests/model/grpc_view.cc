@@ -56,6 +56,10 @@ RegionRow RowOf(const v1::Region& region) {
   row.over = region.over_bytes();
   row.live_items = region.live_items();
   row.reservations = region.reservations_bytes();
+  row.device_used = region.device_used_bytes();
+  row.unattributed = region.unattributed_bytes();
+  row.measured = region.measured_bytes();
+  row.over_grant = region.over_grant_bytes();
   return row;
 }
 
@@ -113,11 +117,13 @@ ChargeRow RowOf(const v1::Charge& charge) {
   for (const v1::ChargeItem& item : charge.items()) {
     row.items.push_back(
         {item.cgroup(), item.region(), item.bytes(), absl::nullopt, item.reserved()});
+    if (item.has_measured_bytes()) row.items.back().measured = item.measured_bytes();
   }
   row.is_partial = charge.state() == v1::CHARGE_STATE_PARTIAL;
   row.has_priority = charge.priority_is_explicit();
   row.priority = charge.priority();
   row.is_preemptible = charge.preemptible();
+  row.is_measured = charge.basis() == v1::BASIS_MEASURED;
   row.created_at_us = TimeUtil::TimestampToMicroseconds(charge.created_at());
   row.granted_sequence = charge.granted_sequence();
   row.owner = charge.owner().name();
@@ -173,10 +179,12 @@ void Hide(View* view) {
   view->ids_covered_since_us = 0;
   for (RegionRow& row : view->regions) {
     if (row.is_group) row.live_items = 0;
+    row.device_used_at_us = 0;
   }
   for (CgroupRow& row : view->cgroups) row.parent = row.live_children = 0;
   for (ChargeRow& row : view->charges) {
     row.granted_at_us = row.expires_at_us = 0;
+    for (Item& item : row.items) item.measured_at_us = 0;
     // One state is shown; the times are the server's.
     if (row.is_reserved || row.is_releasing) row.is_partial = false;
     row.release.clear();

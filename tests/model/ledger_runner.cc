@@ -69,6 +69,8 @@ Settings Translate(const Bounds& bounds) {
   settings.sessions_max = bounds.sessions_max;
   settings.lost_after_us = bounds.lost_after_us;
   settings.refuses_stale_regions = bounds.refuses_stale;
+  settings.unattributed =
+      bounds.ignores_unattributed ? UnattributedPolicy::kIgnore : UnattributedPolicy::kReduce;
   return settings;
 }
 
@@ -156,6 +158,12 @@ std::string LedgerRunner::Apply(const Command& c) {
                                                  out->append(kNames[static_cast<int>(outcome)]);
                                                }));
     }
+    case Kind::kReconcile:
+      return Reconcile(c);
+    case Kind::kReportMeasured:
+      return ReportMeasured(c);
+    case Kind::kMoveCharge:
+      return MoveCharge(c);
     case Kind::kOpenSession:
     case Kind::kCloseSession:
     case Kind::kDeclareNotReady:
@@ -215,6 +223,7 @@ std::string LedgerRunner::Charge(const Command& c) {
   command.preemptible = c.preemptible;
   command.ttl = absl::Microseconds(c.ttl_us);
   command.session = c.session;
+  command.basis = c.is_measured ? Basis::kMeasured : Basis::kBooked;
   const auto result = ledger_->Charge(command);
   if (!result.ok()) return ErrorText(result.status());
   if (result->replayed) return "OK replayed";
@@ -328,6 +337,11 @@ RegionRow LookAtRegion(const State& state, Index i) {
   row.usage = region.usage.value();
   row.over = region.over.value();
   row.reservations = region.reservations.value();
+  row.device_used = region.device_used.value();
+  row.device_used_at_us = region.device_used_at_us;
+  row.unattributed = region.unattributed.value();
+  row.measured = region.measured.value();
+  row.over_grant = region.over_grant.value();
   return row;
 }
 
@@ -379,12 +393,15 @@ ChargeRow LookAtCharge(const State& state, Index i) {
     item.region = view.region;
     item.bytes = view.bytes.value();
     item.is_reserved = view.is_reserved;
+    if (view.measured.has_value()) item.measured = view.measured->value();
+    item.measured_at_us = view.measured_at_us;
     row.items.push_back(std::move(item));
   }
   row.is_partial = charge.is_partial;
   row.has_priority = charge.has_priority;
   row.priority = charge.priority;
   row.is_preemptible = charge.preemptible;
+  row.is_measured = charge.basis == Basis::kMeasured;
   row.created_at_us = charge.created_at_us;
   row.granted_at_us = charge.granted_at_us;
   row.granted_sequence = charge.granted_sequence;

@@ -35,6 +35,10 @@ class LedgerRunner {
   std::string Uncharge(const Command& c);
   std::string Resize(const Command& c);
   std::string SetLimits(const Command& c);
+  // ledger_runner_held.cc
+  std::string Reconcile(const Command& c);
+  std::string ReportMeasured(const Command& c);
+  std::string MoveCharge(const Command& c);
   // ledger_runner_sessions.cc
   std::string Lease(const Command& c);
 

@@ -39,10 +39,7 @@ std::string Model::Apply(const Command& command) {
     }
   }
   usage_ = UsageNow();
-  for (const auto& [key, usage] : usage_) {
-    Pool& pool = s_.pools[key];
-    pool.peak = std::max(pool.peak, usage);
-  }
+  NotePeaks();
   MakePools();
   View after = Look();
   const bool is_configured = command.kind == Kind::kConfigure && answer == "OK changed";
@@ -101,6 +98,12 @@ std::string Model::Dispatch(const Command& c) {
       return Fence(c);
     case Kind::kReportRegionState:
       return ReportRegionState(c);
+    case Kind::kReconcile:
+      return Reconcile(c);
+    case Kind::kReportMeasured:
+      return ReportMeasured(c);
+    case Kind::kMoveCharge:
+      return MoveCharge(c);
     case Kind::kResume:
       return Resume(c);
     case Kind::kTick:
@@ -110,13 +113,13 @@ std::string Model::Dispatch(const Command& c) {
   }
   const Bounds& a = s_.bounds;
   const Bounds& b = c.bounds;
-  const bool same = a.implicit_cgroups == b.implicit_cgroups &&
-                    a.tombstone_window_us == b.tombstone_window_us &&
-                    a.tombstones_max == b.tombstones_max && a.regions_max == b.regions_max &&
-                    a.cgroups_max == b.cgroups_max && a.charges_max == b.charges_max &&
-                    a.items_max == b.items_max && a.pools_max == b.pools_max &&
-                    a.sessions_max == b.sessions_max && a.lost_after_us == b.lost_after_us &&
-                    a.refuses_stale == b.refuses_stale;
+  const bool same =
+      a.implicit_cgroups == b.implicit_cgroups && a.tombstone_window_us == b.tombstone_window_us &&
+      a.tombstones_max == b.tombstones_max && a.regions_max == b.regions_max &&
+      a.cgroups_max == b.cgroups_max && a.charges_max == b.charges_max &&
+      a.items_max == b.items_max && a.pools_max == b.pools_max &&
+      a.sessions_max == b.sessions_max && a.lost_after_us == b.lost_after_us &&
+      a.refuses_stale == b.refuses_stale && a.ignores_unattributed == b.ignores_unattributed;
   s_.bounds = c.bounds;
   return same ? "OK same" : "OK changed";
 }
@@ -262,7 +265,14 @@ uint64_t Model::LimitOf(Key counter) const {
   if (counter.first == kRoot) {
     const Region& region = *RegionOf(counter.second);
     if (region.is_group) return kUnlimitedBytes;
-    return region.grantable.value_or(region.capacity - region.reserved);
+    const uint64_t grantable = GrantableOf(region);
+    if (grantable == kUnlimitedBytes || s_.bounds.ignores_unattributed) return grantable;
+    // What grantable leaves free of the device takes unattributed bytes first.
+    const uint64_t usable = region.capacity - region.reserved;
+    const uint64_t beside = usable > grantable ? usable - grantable : 0;
+    const uint64_t unattributed = UnattributedIn(region);
+    const uint64_t taken = unattributed > beside ? unattributed - beside : 0;
+    return grantable > taken ? grantable - taken : 0;
   }
   const auto pool = s_.pools.find(counter);
   return pool == s_.pools.end() ? kUnlimitedBytes : pool->second.max;

@@ -71,6 +71,9 @@ class Model {
     uint64_t parent = 0;  // 0: none.
     std::string bound;    // The node that answers for it; empty: none.
     bool is_failed = false, is_lost = false, is_unconfirmed = false;
+    // As last reported; what belonged to charges then.
+    uint64_t device_used = 0, attributed = 0;
+    int64_t device_used_at_us = 0;
   };
   struct Session {
     uint64_t id = 0;
@@ -79,6 +82,9 @@ class Model {
     uint64_t incarnation = 0;
     int64_t ttl_us = 0, heard_at_us = 0, ended_at_us = 0;
     std::string state = "ACTIVE";
+    // The list that is being told: the part that comes next (0: none).
+    uint64_t next_part = 0, as_of = 0;
+    std::string list_id;
     bool has_ended() const { return state != "ACTIVE" && state != "SILENT"; }
   };
   struct Node {
@@ -105,14 +111,18 @@ class Model {
   struct ChargedItem {
     uint64_t cgroup = 0, region = 0, bytes = 0;
     bool is_reserved = false;
+    uint64_t placed_sequence = 0;  // Of a HELD one: since when.
+    absl::optional<uint64_t> measured = absl::nullopt;
+    int64_t measured_at_us = 0;
+    bool is_listed = false;  // In the list that is being told.
   };
   struct LiveCharge {
-    std::string request;  // As first sent.
+    std::string request;  // As first sent; empty: it was recorded.
     std::vector<ChargedItem> items;
-    bool is_partial = false, is_preemptible = false;
+    bool is_partial = false, is_preemptible = false, is_measured = false;
     absl::optional<int32_t> priority;
     int64_t created_at_us = 0, granted_at_us = 0;
-    uint64_t granted_sequence = 0;
+    uint64_t granted_sequence = 0, granted_index = 0;  // A list records several at once.
     std::string owner;
     int64_t expires_at_us = 0;                   // Counts while an item is reserved.
     std::map<std::string, std::string> commits;  // Placements by id.
@@ -169,6 +179,7 @@ class Model {
   std::string CreateCgroup(const Command& c);
   std::string DeleteCgroup(const Command& c);
   std::string DropItems(uint64_t region, int64_t time_us);
+  std::string DropMemory(uint64_t region, int64_t time_us);
   bool HasItems(uint64_t region) const;
   bool HasRoomForParent(const Region& region, uint64_t parent) const;
   // Groups from `group` up (0: none), and the longest way down from it.
@@ -209,6 +220,29 @@ class Model {
   void Hold(LiveCharge* charge, size_t from, uint64_t region, uint64_t bytes);
   // Gives back what is reserved; returns how much.
   Amount GiveBack(const std::string& charge_id, int64_t time_us);
+
+  // ---- model_held.cc ----
+  std::string Reconcile(const Command& c);
+  std::string ReportMeasured(const Command& c);
+  std::string MoveCharge(const Command& c);
+  // The error of listing that, or "".
+  std::string CheckHeld(const HeldItem& held, const std::string& node) const;
+  std::string CheckRoomForHeld(const Command& c, const std::string& node) const;
+  // Of the charge, the HELD item that is meant; -1: none is.
+  int FindHeld(const LiveCharge& charge, const HeldItem& held) const;
+  void TakeHeld(const Command& c, const HeldItem& held, std::map<std::string, std::string>* fresh,
+                std::vector<FoundDifference>* found);
+  void RecordHeld(const Command& c, const HeldItem& held, const std::string& id);
+  void AddHeld(const std::string& id, const HeldItem& held, FoundDifference* difference);
+  void ReleaseUnlisted(const Command& c, const std::string& node,
+                       std::vector<FoundDifference>* found);
+  // Of the regions of a node whose contents it can tell, each item.
+  template <typename Visit>
+  void ForEachTold(const std::string& node, const Visit& visit);
+  uint64_t UnattributedIn(const Region& region) const;
+  uint64_t GrantableOf(const Region& region) const;
+  // Peaks count what is there between the steps of a list, too.
+  void NotePeaks();
 
   // ---- model_sessions.cc ----
   std::string OpenSession(const Command& c);

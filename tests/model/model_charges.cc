@@ -94,11 +94,13 @@ std::string Model::Charge(const Command& c) {
   LiveCharge charge;
   charge.request = request.ToString();
   for (const Ask& ask : asks) {
-    charge.items.push_back({ask.cgroup, ask.region, ask.bytes, c.ttl_us > 0});
+    charge.items.push_back(
+        {ask.cgroup, ask.region, ask.bytes, c.ttl_us > 0, c.ttl_us > 0 ? 0 : s_.sequence + 1});
   }
   charge.expires_at_us = ServiceTime(c.time_us + c.ttl_us);
   charge.session = c.session;
   charge.is_preemptible = c.preemptible;
+  charge.is_measured = c.is_measured;
   charge.priority = c.priority;
   charge.created_at_us = c.created_at_us;
   charge.granted_at_us = c.time_us;
@@ -158,7 +160,11 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
       const uint64_t bound = BoundOf(counter, mode);
       std::string reason;
       if (bound != kUnlimitedBytes) {
-        reason = counter.first == kRoot ? "CAPACITY" : "MAX_EXCEEDED";
+        const bool fits_without =
+            counter.first == kRoot && usage[counter] <= GrantableOf(*RegionOf(counter.second));
+        reason = counter.first != kRoot ? "MAX_EXCEEDED"
+                 : fits_without         ? "UNATTRIBUTED"
+                                        : "CAPACITY";
       } else if (usage[counter] > kUnlimitedBytes && s_.pools.count(counter) > 0) {
         // A pool that would be new leaves it to the nearest one above that is there.
         reason = "COUNTER_OVERFLOW";
@@ -166,7 +172,9 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
       if (!reason.empty()) {
         refused_by_ = counter;
         Refusal refusal = Explain(asks, i, counter, bound, shrunk, mode);
-        if (reason == "CAPACITY") refusal.cgroup.clear();  // Nobody's limit was hit.
+        if (counter.first == kRoot && reason != "COUNTER_OVERFLOW") {
+          refusal.cgroup.clear();  // Nobody's limit was hit.
+        }
         return absl::StrCat("RESOURCE_EXHAUSTED ", reason, " ", ask.cgroup_name, ":",
                             ask.region_name, ":", ask.bytes, " ", refusal.ToString());
       }

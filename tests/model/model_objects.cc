@@ -54,15 +54,18 @@ std::string Model::DropItems(uint64_t region, int64_t time_us) {
   std::vector<std::string> dropped;
   std::vector<std::string> ended;
   for (auto& [id, charge] : s_.charges) {
-    std::map<uint64_t, uint64_t> here;  // By cgroup; the last of them ends the charge.
+    std::vector<ChargedItem> here;  // By cgroup, HELD first; the last of them ends the charge.
     for (const ChargedItem& item : charge.items) {
-      if (item.region == region) here[item.cgroup] = item.bytes;
+      if (item.region == region) here.push_back(item);
     }
     if (here.empty()) continue;
+    std::sort(here.begin(), here.end(), [](const ChargedItem& a, const ChargedItem& b) {
+      return std::tie(a.cgroup, a.is_reserved) < std::tie(b.cgroup, b.is_reserved);
+    });
     const bool ends = here.size() == charge.items.size();
-    for (const auto& [cgroup, bytes] : here) {
-      dropped.push_back(absl::StrCat(id, " ", CgroupName(cgroup), ":", bytes,
-                                     ends && cgroup == here.rbegin()->first ? " ended" : ""));
+    for (size_t i = 0; i < here.size(); ++i) {
+      dropped.push_back(absl::StrCat(id, " ", CgroupName(here[i].cgroup), ":", here[i].bytes,
+                                     ends && i + 1 == here.size() ? " ended" : ""));
     }
     charge.items.erase(
         std::remove_if(charge.items.begin(), charge.items.end(),
@@ -73,7 +76,9 @@ std::string Model::DropItems(uint64_t region, int64_t time_us) {
   }
   // Spent in the order of their grants, like all that happens to them at once.
   std::sort(ended.begin(), ended.end(), [&](const std::string& a, const std::string& b) {
-    return s_.charges[a].granted_sequence < s_.charges[b].granted_sequence;
+    const LiveCharge &one = s_.charges[a], &other = s_.charges[b];
+    return std::tie(one.granted_sequence, one.granted_index) <
+           std::tie(other.granted_sequence, other.granted_index);
   });
   for (const std::string& id : ended) {
     const int64_t created_at_us = s_.charges[id].created_at_us;
@@ -82,6 +87,14 @@ std::string Model::DropItems(uint64_t region, int64_t time_us) {
   }
   std::sort(dropped.begin(), dropped.end());
   return absl::StrJoin(dropped, ", ");
+}
+
+// The items, and what was seen on the device.
+std::string Model::DropMemory(uint64_t region, int64_t time_us) {
+  std::string dropped = DropItems(region, time_us);
+  RegionOf(region)->device_used = RegionOf(region)->attributed = 0;
+  RegionOf(region)->device_used_at_us = 0;
+  return dropped;
 }
 
 std::string Model::Register(const Command& c) {
@@ -122,7 +135,7 @@ std::string Model::Register(const Command& c) {
   const uint64_t id = created ? s_.regions.back().id : region->id;
   std::string dropped;
   const bool is_newer = c.incarnation > RegionOf(id)->incarnation;
-  if (is_newer) dropped = DropItems(id, c.time_us);
+  if (is_newer) dropped = DropMemory(id, c.time_us);
   region = RegionOf(id);
   const std::string bound_before = region->bound;
   if (!node.empty()) region->bound = node;

@@ -94,13 +94,15 @@ void Model::Hold(LiveCharge* charge, size_t from, uint64_t region, uint64_t byte
   for (ChargedItem& item : charge->items) {
     if (item.is_reserved || item.cgroup != source.cgroup || item.region != region) continue;
     item.bytes += bytes;
+    item.placed_sequence = s_.sequence + 1;
     return;
   }
   if (source.region == region) {
     source.bytes = bytes;
     source.is_reserved = false;
+    source.placed_sequence = s_.sequence + 1;
   } else {
-    charge->items.push_back({source.cgroup, region, bytes, false});
+    charge->items.push_back({source.cgroup, region, bytes, false, s_.sequence + 1});
   }
 }
 

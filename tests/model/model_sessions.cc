@@ -64,7 +64,7 @@ std::string Model::DropItemsOf(const std::string& node, int64_t time_us) {
   std::vector<std::string> all;
   for (Region& region : s_.regions) {
     if (region.bound != node) continue;
-    const std::string dropped = DropItems(region.id, time_us);
+    const std::string dropped = DropMemory(region.id, time_us);
     for (absl::string_view one : absl::StrSplit(dropped, ", ", absl::SkipEmpty())) {
       all.emplace_back(one);
     }

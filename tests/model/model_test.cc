@@ -32,7 +32,7 @@ using ::testing::Key;
 
 struct Options {
   uint64_t seed = 1;
-  uint64_t episodes = 400;
+  uint64_t episodes = 600;
   uint64_t steps = 250;
   bool is_default = true;
   bool verbose = false;
@@ -58,11 +58,22 @@ std::string Summary(const Command& command, const std::string& answer) {
   const size_t name = text.find(' ') + 1;
   std::string summary = text.substr(name, text.find(' ', name) - name);
   if (answer[0] == 'O' && answer != "OK replayed") {
-    const bool would_refuse = command.kind != Kind::kSetLimits && answer.find('{') != answer.npos;
+    const bool would_refuse = command.kind != Kind::kSetLimits &&
+                              command.kind != Kind::kReconcile && answer.find('{') != answer.npos;
     return absl::StrCat(summary, " OK", would_refuse ? " would_refuse" : "");
   }
   const size_t reason = answer.find(' ') + 1;
   return absl::StrCat(summary, " ", answer.substr(0, answer.find(' ', reason)));
+}
+
+// The kinds of the differences that a Reconcile answered, each as often as it came.
+std::vector<std::string> KindsFound(const Command& command, const std::string& answer) {
+  std::vector<std::string> kinds;
+  if (command.kind != Kind::kReconcile) return kinds;
+  for (size_t at = answer.find('{'); at != answer.npos; at = answer.find('{', at + 1)) {
+    kinds.push_back(answer.substr(at + 1, answer.find(' ', at) - at - 1));
+  }
+  return kinds;
 }
 
 // Runs an episode. If the two differ, says where, and with which few commands.
@@ -82,6 +93,9 @@ void RunEpisode(uint64_t seed, std::map<std::string, int>* seen) {
       difference = episode.Step(commands.back());
       if (GetOptions().verbose) std::fprintf(stderr, "    %s\n", episode.answer().c_str());
       ++(*seen)[Summary(commands.back(), episode.answer())];
+      for (const std::string& kind : KindsFound(commands.back(), episode.answer())) {
+        ++(*seen)[absl::StrCat("Reconcile found ", kind)];
+      }
     }
     if (difference.empty()) difference = episode.Finish();
   }
@@ -233,6 +247,39 @@ TEST(ModelTest, LedgerAnswersAndLooksAsTheModelOnRandomCommands) {
            "Charge FAILED_PRECONDITION REGION_FAILED",
            "Charge FAILED_PRECONDITION REGION_LOST",
            "Uncharge FAILED_PRECONDITION RELEASE_NEEDS_EVIDENCE",
+           "Charge RESOURCE_EXHAUSTED UNATTRIBUTED",
+           "Resize RESOURCE_EXHAUSTED UNATTRIBUTED",
+           "Reconcile OK",
+           "Reconcile NOT_FOUND SESSION_NOT_FOUND",
+           "Reconcile ABORTED SESSION_SUPERSEDED",
+           "Reconcile INVALID_ARGUMENT AS_OF_IN_FUTURE",
+           "Reconcile ABORTED RECONCILE_RESTART",
+           "Reconcile NOT_FOUND REGION_NOT_FOUND",
+           "Reconcile FAILED_PRECONDITION WRONG_KIND",
+           "Reconcile INVALID_ARGUMENT NODE_MISMATCH",
+           "Reconcile FAILED_PRECONDITION REGION_GONE",
+           "Reconcile FAILED_PRECONDITION REGION_STALE",
+           "Reconcile RESOURCE_EXHAUSTED TOO_MANY",
+           "Reconcile RESOURCE_EXHAUSTED COUNTER_OVERFLOW",
+           "Reconcile found RECORDED",
+           "Reconcile found RECORDED_ANEW",
+           "Reconcile found COMMITTED",
+           "Reconcile found RESIZED",
+           "Reconcile found SIZE_DIFFERS",
+           "Reconcile found CGROUP_DIFFERS",
+           "Reconcile found RELEASED",
+           "ReportMeasured OK",
+           "ReportMeasured NOT_FOUND REGION_NOT_FOUND",
+           "ReportMeasured FAILED_PRECONDITION WRONG_KIND",
+           "ReportMeasured FAILED_PRECONDITION REGION_GONE",
+           "ReportMeasured INVALID_ARGUMENT NODE_MISMATCH",
+           "MoveCharge OK",
+           "MoveCharge FAILED_PRECONDITION ALREADY_RELEASED",
+           "MoveCharge NOT_FOUND CHARGE_NOT_FOUND",
+           "MoveCharge NOT_FOUND ITEM_NOT_FOUND",
+           "MoveCharge NOT_FOUND CGROUP_NOT_FOUND",
+           "MoveCharge FAILED_PRECONDITION CGROUP_DYING",
+           "MoveCharge RESOURCE_EXHAUSTED TOO_MANY",
        }) {
     EXPECT_THAT(seen, Contains(Key(std::string(answer)))) << "never answered";
   }
@@ -268,6 +315,9 @@ TEST(DifferenceTest, EveryNumberCounts) {
   EXPECT_TRUE(changed([](View* v) { ++v->charges[0].expires_at_us; }));
   EXPECT_TRUE(changed([](View* v) { v->charges[0].release = "now"; }));
   EXPECT_TRUE(changed([](View* v) { ++v->regions[0].reservations; }));
+  EXPECT_TRUE(changed([](View* v) { ++v->regions[0].unattributed; }));
+  EXPECT_TRUE(changed([](View* v) { v->charges[0].items[0].measured = 0; }));
+  EXPECT_TRUE(changed([](View* v) { v->charges[0].is_measured = true; }));
   EXPECT_TRUE(changed([](View* v) { v->spent_ids[0] = "c2"; }));
 }
 

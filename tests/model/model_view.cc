@@ -51,7 +51,7 @@ View Model::Look() const {
     row.usage = usage_of({kRoot, region.id});
     if (!region.is_group) {
       row.capacity = region.capacity;
-      row.grantable = LimitOf({kRoot, region.id});
+      row.grantable = GrantableOf(region);
       row.over = row.usage > row.grantable ? row.usage - row.grantable : 0;
     }
     for (const Region& other : s_.regions) {
@@ -60,7 +60,7 @@ View Model::Look() const {
       ++(other.is_group ? row.member_groups : row.member_regions);
       if (other.is_group || (StateOf(other) != "READY" && StateOf(other) != "STALE")) continue;
       row.capacity += other.capacity;
-      row.grantable = std::min(row.grantable + LimitOf({kRoot, other.id}), kUnlimitedBytes);
+      row.grantable = std::min(row.grantable + GrantableOf(other), kUnlimitedBytes);
     }
     for (const auto& [id, charge] : s_.charges) {
       for (const ChargedItem& item : charge.items) {
@@ -68,8 +68,15 @@ View Model::Look() const {
         const bool is_here = std::count(chain.begin(), chain.end(), region.id) > 0;
         row.live_items += is_here;
         if (is_here && item.is_reserved) row.reservations += item.bytes;
+        if (!is_here || region.is_group || !item.measured.has_value()) continue;
+        row.measured = std::min(row.measured + *item.measured, kUnlimitedBytes);
+        if (*item.measured <= item.bytes) continue;
+        row.over_grant = std::min(row.over_grant + *item.measured - item.bytes, kUnlimitedBytes);
       }
     }
+    row.device_used = region.device_used;
+    row.device_used_at_us = region.device_used_at_us;
+    row.unattributed = UnattributedIn(region);
     view.regions.push_back(std::move(row));
   }
   for (const auto& [id, cgroup] : s_.cgroups) {
@@ -110,6 +117,8 @@ void Model::LookAtCharges(View* view) const {
       named.region = RegionName(*RegionOf(item.region));
       named.bytes = item.bytes;
       named.is_reserved = item.is_reserved;
+      named.measured = item.measured;
+      named.measured_at_us = item.measured_at_us;
       row.items.push_back(named);
       for (const uint64_t region : CountedChain(item.region)) {
         own[{item.cgroup, region}] += item.bytes;
@@ -119,6 +128,7 @@ void Model::LookAtCharges(View* view) const {
     row.has_priority = charge.priority.has_value();
     row.priority = charge.priority.value_or(PriorityOf(charge.items[0].cgroup));
     row.is_preemptible = charge.is_preemptible;
+    row.is_measured = charge.is_measured;
     row.created_at_us = charge.created_at_us;
     row.granted_at_us = charge.granted_at_us;
     row.granted_sequence = charge.granted_sequence;
@@ -145,7 +155,9 @@ void Model::LookAtCharges(View* view) const {
     row.etag = pool.etag;
     row.refusals = pool.refusals;
     row.would_refuse = pool.would_refuse;
-    row.over = row.usage > row.max ? row.usage - row.max : 0;
+    const Region& region = *RegionOf(key.second);
+    const uint64_t bound = key.first == kRoot && !region.is_group ? GrantableOf(region) : row.max;
+    row.over = row.usage > bound ? row.usage - bound : 0;
     row.byte_seconds = Seconds(pool.byte_microseconds);
     if (!row.is_default()) view->pools.push_back(row);
   }
