@@ -105,11 +105,11 @@ class DmemTree(Tree):
         self.config["backends"] = [{"name": "dmem", "options": {
             "sysfs_root": self._path("sys")}}]
         self._holders = {}  # Pods that hold memory, by uid; the cluster may know nothing of some.
-        self._write_cgroup("", self.gpus, lambda gpu: 0)
+        self.make_cgroup("")
         write(self._path("cgroup", "dmem.capacity"),
               "".join(f"{self.local_region(gpu)} {CAPACITY}\n" for gpu in self.gpus))
         for depth in range(1, len(SLICES) + 1):
-            self._write_cgroup(os.path.join(*SLICES[:depth]), self.gpus, lambda gpu: 0)
+            self.make_cgroup(os.path.join(*SLICES[:depth]))
 
     def local_region(self, gpu):
         return f"drm/{self.device_id(gpu)}/vram0"
@@ -117,37 +117,47 @@ class DmemTree(Tree):
     def device_id(self, gpu):
         return f"0000:{gpu + 1:02x}:00.0"
 
-    def _slice(self, pod):
+    def cgroup_of(self, pod):
         return os.path.join(*SLICES, f"kubepods-burstable-pod{pod.uid.replace('-', '_')}.slice")
 
-    def _write_cgroup(self, cgroup, gpus, used_of):
+    def make_cgroup(self, cgroup):
+        """One in which nothing is used."""
         path = self._path("cgroup", cgroup)
         write(os.path.join(path, "cgroup.subtree_control"), "dmem\n")
         for file, value in (("low", 0), ("max", "max")):
             write(os.path.join(path, f"dmem.{file}"),
-                  "".join(f"{self.local_region(gpu)} {value}\n" for gpu in gpus))
-        self._write_current(cgroup, gpus, used_of)
+                  "".join(f"{self.local_region(gpu)} {value}\n" for gpu in self.gpus))
+        self._write_current(cgroup, lambda gpu: 0)
 
-    def _write_current(self, cgroup, gpus, used_of):
+    def write_limit(self, cgroup, file, gpu, value):
+        """As somebody else on the node may do."""
+        path = self._path("cgroup", cgroup, f"dmem.{file}")
+        with open(path, encoding="ascii") as old:
+            lines = old.read().splitlines()
+        region = self.local_region(gpu)
+        write(path, "".join(f"{region} {value}\n" if line.startswith(f"{region} ") else f"{line}\n"
+                            for line in lines))
+
+    def _write_current(self, cgroup, used_of):
         write(self._path("cgroup", cgroup, "dmem.current"),
-              "".join(f"{self.local_region(gpu)} {used_of(gpu)}\n" for gpu in gpus))
+              "".join(f"{self.local_region(gpu)} {used_of(gpu)}\n" for gpu in self.gpus))
 
     def _begin(self, pod):
         self._holders[pod.uid] = pod
-        self._write_cgroup(self._slice(pod), self.gpus, lambda gpu: 0)
+        self.make_cgroup(self.cgroup_of(pod))
 
     def _use(self, pod):
         # As in the kernel, what is used below is used in each cgroup above.
-        self._write_current(self._slice(pod), self.gpus,
+        self._write_current(self.cgroup_of(pod),
                             lambda gpu: pod.used_bytes if gpu == pod.gpu else 0)
         for depth in range(len(SLICES), -1, -1):
-            self._write_current(os.path.join("", *SLICES[:depth]), self.gpus, lambda gpu: sum(
+            self._write_current(os.path.join("", *SLICES[:depth]), lambda gpu: sum(
                 each.used_bytes for each in self._holders.values() if each.gpu == gpu))
 
     def _end(self, pod):
         self._use(pod)
         del self._holders[pod.uid]
-        shutil.rmtree(self._path("cgroup", self._slice(pod)))
+        shutil.rmtree(self._path("cgroup", self.cgroup_of(pod)))
 
 
 class ProcessTree(Tree):
