@@ -53,10 +53,11 @@ absl::Status CheckFormat(rocksdb::Env* env, const std::string& directory) {
     return absl::DataLossError(
         absl::StrCat(Quoted(directory), ": ", path, " is not a line \"", kFormatWords, "N\""));
   }
-  if (format > kStoreFormat) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(Quoted(directory), " has store format ", format, " (", path,
-                     "); this dmemd reads store format ", kStoreFormat, ": use a newer dmemd"));
+  if (format != kStoreFormat) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        Quoted(directory), " has store format ", format, " (", path,
+        "); this dmemd reads store format ", kStoreFormat, ": use ",
+        format > kStoreFormat ? "a newer dmemd" : "the dmemd that wrote it, or a new directory"));
   }
   return absl::OkStatus();
 }

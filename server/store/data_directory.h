@@ -17,7 +17,7 @@ class Env;
 namespace dmem::server {
 
 // The format that this program writes. It reads no other.
-inline constexpr int kStoreFormat = 1;
+inline constexpr int kStoreFormat = 2;
 
 // Exclusive use of a data directory, by its file LOCK, until destruction. The kernel drops it when
 // the process ends, however it ends. Not through rocksdb::Env: it has no meaning after a power cut.

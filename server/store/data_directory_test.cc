@@ -69,18 +69,23 @@ TEST_F(DataDirectoryTest, NonEmptyDirectoryWithoutFormatIsRefusedByName) {
               AllOf(HasSubstr(directory_), HasSubstr("holiday.jpg"), HasSubstr("FORMAT")));
 }
 
-TEST_F(DataDirectoryTest, NewerFormatIsRefusedWithBothNumbers) {
-  Write("FORMAT", "dmemd store format 7\n");
-  const absl::Status status = Inspect().status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr("store format 7"), HasSubstr("store format 1")));
+TEST_F(DataDirectoryTest, AnotherFormatIsRefusedWithBothNumbersAndWhatToUse) {
+  const std::pair<const char*, const char*> kCases[] = {{"7", "a newer dmemd"},
+                                                        {"1", "the dmemd that wrote it"}};
+  for (const auto& [format, use] : kCases) {
+    Write("FORMAT", absl::StrCat("dmemd store format ", format, "\n"));
+    const absl::Status status = Inspect().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr(absl::StrCat("has store format ", format)),
+                      HasSubstr("reads store format 2"), HasSubstr(use)));
+  }
 }
 
 TEST_F(DataDirectoryTest, UnreadableFormatIsDataLossByName) {
   for (const char* text :
-       {"", "dmemd store format 1", "dmemd store format 0\n", "dmemd store format x\n",
-        "dmemd store forma\x74 1 \n\n", "Dmemd store format 1\n"}) {
+       {"", "dmemd store format 2", "dmemd store format 0\n", "dmemd store format x\n",
+        "dmemd store forma\x74 2 \n\n", "Dmemd store format 2\n"}) {
     Write("FORMAT", text);
     const absl::Status status = Inspect().status();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << text;

@@ -117,14 +117,16 @@ TEST_F(FailedStartTest, SecondProcessOnADirectoryNamesTheFirstAndDoesNotDisturbI
   EXPECT_TRUE(CreateTopology(client).ok());
 }
 
-TEST_F(FailedStartTest, NewerFormatNamesBothFormats) {
+TEST_F(FailedStartTest, AnotherFormatNamesBothFormats) {
   MakeStore();
-  std::ofstream(options_.data_dir + "/FORMAT") << "dmemd store format 2\n";
-  const auto before = Files();
-  const std::string line = FailedStart();
-  EXPECT_TRUE(absl::StrContains(line, "has store format 2")) << line;
-  EXPECT_TRUE(absl::StrContains(line, "this dmemd reads store format 1")) << line;
-  EXPECT_TRUE(before == Files());
+  for (const char* format : {"1", "3"}) {
+    std::ofstream(options_.data_dir + "/FORMAT") << "dmemd store format " << format << "\n";
+    const auto before = Files();
+    const std::string line = FailedStart();
+    EXPECT_TRUE(absl::StrContains(line, absl::StrCat("has store format ", format))) << line;
+    EXPECT_TRUE(absl::StrContains(line, "this dmemd reads store format 2")) << line;
+    EXPECT_TRUE(before == Files());
+  }
 }
 
 TEST_F(FailedStartTest, FormatWithoutADatabaseIsNotAnEmptyStore) {
