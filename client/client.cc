@@ -267,6 +267,22 @@ absl::StatusOr<v1::ListSessionsResponse> Client::ListAllSessions(v1::ListSession
   return CallAllPages(&Client::ListSessions, std::move(request));
 }
 
+absl::StatusOr<v1::WhoHeldResponse> Client::WhoHeld(const v1::WhoHeldRequest& request) {
+  return Call(&Connection::WhoHeld, request);
+}
+
+absl::StatusOr<v1::ReportUsageResponse> Client::ReportUsage(const v1::ReportUsageRequest& request) {
+  return Call(&Connection::ReportUsage, request);
+}
+
+absl::StatusOr<v1::WhoHeldResponse> Client::AllWhoHeld(v1::WhoHeldRequest request) {
+  return CallAllPages(&Client::WhoHeld, std::move(request));
+}
+
+absl::StatusOr<v1::ReportUsageResponse> Client::ReportAllUsage(v1::ReportUsageRequest request) {
+  return CallAllPages(&Client::ReportUsage, std::move(request));
+}
+
 absl::StatusOr<v1::ListNodesResponse> Client::ListAllNodes(v1::ListNodesRequest request) {
   return CallAllPages(&Client::ListNodes, std::move(request));
 }

@@ -73,6 +73,8 @@ class Client {
   absl::StatusOr<v1::CheckResponse> Check(const v1::CheckRequest& request);
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const v1::GetServerInfoRequest& request);
   absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request);
+  absl::StatusOr<v1::WhoHeldResponse> WhoHeld(const v1::WhoHeldRequest& request);
+  absl::StatusOr<v1::ReportUsageResponse> ReportUsage(const v1::ReportUsageRequest& request);
 
   // Shows `visit` what comes, until it returns false (OK). A stream that is cut off is resumed
   // where it was, as often as it takes; an UNAVAILABLE that attempts in a row do not get past is
@@ -88,6 +90,9 @@ class Client {
   absl::StatusOr<v1::ListChargesResponse> ListAllCharges(v1::ListChargesRequest request);
   absl::StatusOr<v1::ListSessionsResponse> ListAllSessions(v1::ListSessionsRequest request);
   absl::StatusOr<v1::ListNodesResponse> ListAllNodes(v1::ListNodesRequest request);
+  // Here all pages are of one time.
+  absl::StatusOr<v1::WhoHeldResponse> AllWhoHeld(v1::WhoHeldRequest request);
+  absl::StatusOr<v1::ReportUsageResponse> ReportAllUsage(v1::ReportUsageRequest request);
 
  private:
   template <typename Request, typename Response>

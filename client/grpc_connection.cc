@@ -217,6 +217,14 @@ class GrpcConnection final : public Connection {
                                                     absl::Duration timeout) override {
     return Call(&Stub::ListEvents, request, timeout);
   }
+  absl::StatusOr<v1::WhoHeldResponse> WhoHeld(const v1::WhoHeldRequest& request,
+                                              absl::Duration timeout) override {
+    return Call(&Stub::WhoHeld, request, timeout);
+  }
+  absl::StatusOr<v1::ReportUsageResponse> ReportUsage(const v1::ReportUsageRequest& request,
+                                                      absl::Duration timeout) override {
+    return Call(&Stub::ReportUsage, request, timeout);
+  }
   absl::Status Watch(const v1::WatchRequest& request,
                      const std::function<bool(const v1::WatchResponse&)>& visit) override {
     grpc::ClientContext context;

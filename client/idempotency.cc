@@ -79,6 +79,8 @@ Idempotency IdempotencyOf(const v1::ListRegionsRequest&) { return Idempotency::k
 Idempotency IdempotencyOf(const v1::ListCgroupsRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ListChargesRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ListEventsRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::WhoHeldRequest&) { return Idempotency::kIdempotent; }
+Idempotency IdempotencyOf(const v1::ReportUsageRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::ReadFileRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::CheckRequest&) { return Idempotency::kIdempotent; }
 Idempotency IdempotencyOf(const v1::GetServerInfoRequest&) { return Idempotency::kIdempotent; }

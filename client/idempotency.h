@@ -54,6 +54,8 @@ Idempotency IdempotencyOf(const v1::ListRegionsRequest& request);
 Idempotency IdempotencyOf(const v1::ListCgroupsRequest& request);
 Idempotency IdempotencyOf(const v1::ListChargesRequest& request);
 Idempotency IdempotencyOf(const v1::ListEventsRequest& request);
+Idempotency IdempotencyOf(const v1::WhoHeldRequest& request);
+Idempotency IdempotencyOf(const v1::ReportUsageRequest& request);
 Idempotency IdempotencyOf(const v1::ReadFileRequest& request);
 Idempotency IdempotencyOf(const v1::WriteFileRequest& request);
 Idempotency IdempotencyOf(const v1::CheckRequest& request);

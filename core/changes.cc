@@ -10,6 +10,7 @@ namespace dmem {
 void Changes::Clear() {
   changes_.clear();
   items_.clear();
+  measured_.clear();
   item_indices_.clear();
   live_items_ = 0;
   last_charge_ = kNoChange;
@@ -18,6 +19,15 @@ void Changes::Clear() {
   last_cgroup_id_ = kNoId;
   last_region_id_ = kNoId;
 }
+
+namespace {
+
+ByteCount MeasuredOf(const State& state, Index item) {
+  const Index measured = state.items[item].measured;
+  return measured == kNone ? ByteCount() : state.measured[measured].bytes;
+}
+
+}  // namespace
 
 TextRef Changes::Keep(absl::string_view text) {
   const TextRef ref = {static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(text.size())};
@@ -79,6 +89,7 @@ ItemChange& Changes::ListItem(const State& state, Index item, ItemChange::What w
   change.region = last_region_text_;
   change.before = before;
   change.is_reserved = record.is_reserved;
+  change.was_reserved = what != ItemChange::What::kAdded && record.is_reserved;
   if (!is_removed) change.after = record.bytes;
   items_.push_back(change);
   item_indices_.push_back(is_removed ? kNone : item);
@@ -90,6 +101,17 @@ void Changes::ListRemoved(const State& state, Index item, int64_t time_us) {
   ItemChange& change = ListItem(state, item, ItemChange::What::kRemoved, state.items[item].bytes);
   change.booked_byte_us = state.BookedByteMicroseconds(item, time_us);
   change.measured_byte_us = state.MeasuredByteMicroseconds(item, time_us);
+  change.measured_before = MeasuredOf(state, item);
+}
+
+void Changes::ListMeasured(const State& state, Index item, ByteCount before) {
+  const size_t items = items_.size();
+  ItemChange& change = ListItem(state, item, ItemChange::What::kResized, state.items[item].bytes);
+  const bool is_first = items_.size() > items ||
+                        (change.measured_before.is_zero() && change.measured_after.is_zero());
+  // An item that was added is told with what is measured of it.
+  if (is_first && change.what != ItemChange::What::kAdded) change.measured_before = before;
+  change.measured_after = MeasuredOf(state, item);
 }
 
 void Changes::MarkEnded(const State& state, Index charge) {

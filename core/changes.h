@@ -14,6 +14,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "absl/types/variant.h"
 #include "core/byte_count.h"
@@ -57,7 +58,10 @@ struct ItemChange {
   uint64_t dying_id = 0;  // Of a dying cgroup, which is "@ID" by now; else 0.
   TextRef region;
   ByteCount before, after;
-  bool is_reserved = false;  // After it; of a removed one, before.
+  bool is_reserved = false;   // After it; of a removed one, before.
+  bool was_reserved = false;  // Before it; of an added one false.
+  // What was measured of it in this cgroup, where the change of the item changed that.
+  ByteCount measured_before, measured_after;
   // Of a removed item: its bytes × microseconds from when it was added, booked and measured.
   unsigned __int128 booked_byte_us = 0;
   unsigned __int128 measured_byte_us = 0;
@@ -126,7 +130,8 @@ struct RegionChanged {
   bool is_group = false;
   uint64_t id = 0;
   std::string region;
-  RegionNumbers before, after;  // Of kRegistered and kUpdated.
+  RegionNumbers before;  // Of kUpdated and kRemoved.
+  RegionNumbers after;   // Of kRegistered and kUpdated.
 };
 
 // Names of states are for people and programs alike: "READY", "STALE", ...
@@ -232,11 +237,16 @@ class Changes {
 
   // ---- For readers ----
 
+  // Whether there is nothing to tell: neither a change nor what was measured before.
+  bool empty() const { return changes_.empty() && measured_.empty(); }
   // Of the last command that changed anything, in the order in which it did. Valid until the next.
   absl::Span<const Change> all() const { return changes_; }
   absl::Span<const ItemChange> items(const ChargeChanged& change) const {
     return absl::MakeConstSpan(items_).subspan(change.first_item, change.items);
   }
+  // Of a ReportMeasured: of each item that it names, in order, one more than what was measured of
+  // it before; 0: there is none.
+  absl::Span<const uint64_t> measured_before_plus_1() const { return measured_; }
   absl::string_view Text(TextRef ref) const {
     return absl::string_view(text_).substr(ref.offset, ref.size);
   }
@@ -250,6 +260,12 @@ class Changes {
     if (!is_kept_) return;
     Open();
     changes_.emplace_back(std::move(change));
+  }
+  // Of the next item of a ReportMeasured, nullopt if there is none such.
+  void AddMeasured(absl::optional<ByteCount> before) {
+    if (!is_kept_) return;
+    Open();
+    measured_.push_back(before.has_value() ? before->value() + 1 : 0);
   }
   // Ends a command that changed something: what comes next is of another one.
   void Seal(const State& state) {
@@ -273,11 +289,17 @@ class Changes {
   void ResizeItem(const State& state, Index item, ByteCount before) {
     if (is_kept_) ListItem(state, item, ItemChange::What::kResized, before);
   }
-  void PlaceItem(const State& state, Index item) {
+  void PlaceItem(const State& state, Index item, bool was_reserved) {
     if (!is_kept_) return;
+    const size_t items = items_.size();
     const ByteCount bytes = state.items[item].bytes;
     ItemChange& change = ListItem(state, item, ItemChange::What::kResized, bytes);
+    if (items_.size() > items) change.was_reserved = was_reserved;
     if (change.what == ItemChange::What::kResized) change.what = ItemChange::What::kPlaced;
+  }
+  // What is measured of an item was changed with it, not by a report.
+  void MeasureItem(const State& state, Index item, ByteCount before) {
+    if (is_kept_) ListMeasured(state, item, before);
   }
   void RemoveItem(const State& state, Index item, int64_t time_us) {
     if (is_kept_) ListRemoved(state, item, time_us);
@@ -310,6 +332,7 @@ class Changes {
   ChargeChanged& ChangeOf(const State& state, Index charge);
   ItemChange& ListItem(const State& state, Index item, ItemChange::What what, ByteCount before);
   void ListRemoved(const State& state, Index item, int64_t time_us);
+  void ListMeasured(const State& state, Index item, ByteCount before);
   void MarkEnded(const State& state, Index charge);
   void SettleOver(const State& state);
 
@@ -319,6 +342,7 @@ class Changes {
   std::vector<Change> changes_;
   size_t last_charge_ = kNoChange;  // The last ChargeChanged.
   std::vector<ItemChange> items_;
+  std::vector<uint64_t> measured_;
   // Of items_, for those that may change again; kNone for those that went.
   std::vector<Index> item_indices_;
   size_t live_items_ = 0;  // In item_indices_.

@@ -73,6 +73,7 @@ absl::StatusOr<ReportMeasuredResult> Ledger::ReportMeasured(const ReportMeasured
   }
   const int64_t time_us = absl::ToUnixMicros(command.time);
   ReportMeasuredResult result;
+  std::vector<absl::optional<ByteCount>> measured_before;
   for (size_t n = 0; n < command.items.size(); ++n) {
     const MeasuredItemSpec& spec = command.items[n];
     const Index region = state_.FindRegion(spec.region);
@@ -84,9 +85,12 @@ absl::StatusOr<ReportMeasuredResult> Ledger::ReportMeasured(const ReportMeasured
       item = FindItem(charge, state_.FindCgroup(spec.cgroup), region, /*reserved=*/false);
     }
     if (item == kNone) {
+      measured_before.push_back(absl::nullopt);
       result.unknown_items.push_back(static_cast<uint32_t>(n));
       continue;
     }
+    const Index measured = state_.items[item].measured;
+    measured_before.emplace_back(measured == kNone ? ByteCount() : state_.measured[measured].bytes);
     const bool was_over_grant = IsOverGrant(item);
     editor().Measure(item, spec.bytes, time_us);
     TellOverGrant(item, was_over_grant);
@@ -101,7 +105,9 @@ absl::StatusOr<ReportMeasuredResult> Ledger::ReportMeasured(const ReportMeasured
     editor().UpdateRootMax(regions[n]);
     TellUnattributed(regions[n], before);
   }
-  if (!regions.empty() || result.unknown_items.size() < command.items.size()) Commit(command.time);
+  if (regions.empty() && result.unknown_items.size() == command.items.size()) return result;
+  for (const absl::optional<ByteCount>& before : measured_before) changes_.AddMeasured(before);
+  Commit(command.time);
   return result;
 }
 

@@ -97,6 +97,9 @@ void StateEditor::RemoveRegion(Index region) {
     change.is_group = state_.regions[region].is_group;
     change.id = state_.regions[region].id;
     change.region = state_.RegionName(region);
+    const RegionRecord& record = state_.regions[region];
+    change.before = {record.capacity, record.reserved, record.grantable, record.incarnation, ""};
+    if (record.parent != kNone) change.before.parent = state_.RegionName(record.parent);
     changes_.Add(std::move(change));
   }
   std::vector<Index> pools;  // Parents before children.

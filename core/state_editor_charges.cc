@@ -125,11 +125,12 @@ void StateEditor::SetItemBytes(Index i, ByteCount bytes, int64_t time_us) {
 void StateEditor::PlaceItem(Index i, uint64_t sequence) {
   ItemRecord& item = state_.items.Mutable(i);
   item.placed_sequence = sequence;
-  if (item.is_reserved) CountReserved(item.pool, item.bytes, false);
+  const bool was_reserved = item.is_reserved;
+  if (was_reserved) CountReserved(item.pool, item.bytes, false);
   item.is_reserved = false;
   UnlinkItemFromPool(i);
   LinkItemAsNewest(i);
-  changes_.PlaceItem(state_, i);
+  changes_.PlaceItem(state_, i, was_reserved);
 }
 
 void StateEditor::CountItem(Index pool, bool add) {

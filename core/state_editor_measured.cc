@@ -28,6 +28,7 @@ void StateEditor::MoveItem(Index i, Index pool, int64_t time_us) {
   state_.items.Mutable(i).weighted_bytes.Set(static_cast<__int128>(item.bytes.value()) * time_us);
   if (item.measured != kNone) RestartMeasured(&state_.measured.Mutable(item.measured), time_us);
   changes_.AddItem(state_, i);
+  if (item.measured != kNone) changes_.MeasureItem(state_, i, ByteCount());
 }
 
 void StateEditor::RestartMeasured(MeasuredRecord* measured, int64_t time_us) {
@@ -58,8 +59,10 @@ void StateEditor::MergeMeasured(const MeasuredRecord& measured, Index into) {
   const Index there = state_.items[into].measured;
   if (there == kNone) {
     AddMeasured(into, measured.bytes, measured.at_us, measured.weighted_bytes);
+    changes_.MeasureItem(state_, into, ByteCount());
     return;
   }
+  const ByteCount before = state_.measured[there].bytes;
   // Beyond all memory there is: the next report says what it is.
   const absl::optional<ByteCount> sum = state_.measured[there].bytes.Plus(measured.bytes);
   if (!sum.has_value()) return;
@@ -69,6 +72,7 @@ void StateEditor::MergeMeasured(const MeasuredRecord& measured, Index into) {
   record.at_us = std::max(record.at_us, measured.at_us);
   record.weighted_bytes += measured.weighted_bytes;
   CountMeasured(into, true);
+  changes_.MeasureItem(state_, into, before);
 }
 
 void StateEditor::CountMeasured(Index i, bool add) {

@@ -23,6 +23,10 @@ constexpr size_t kOmittedBytes = 32;
 // Length-delimited, field Effects.events.
 constexpr char kEventTag = static_cast<char>((store::v1::Effects::kEventsFieldNumber << 3) | 2);
 
+// Length-delimited, packed, field Effects.measured_before_plus_1.
+constexpr char kMeasuredTag =
+    static_cast<char>((store::v1::Effects::kMeasuredBeforePlus1FieldNumber << 3) | 2);
+
 std::string Copy(absl::string_view text) { return std::string(text.data(), text.size()); }
 
 v1::EventKind KindOf(Cause cause) {
@@ -66,6 +70,8 @@ void SetRefusal(const CounterRefusal& from, v1::Refusal* to) {
   to->set_requested_bytes(from.requested.value());
   to->set_short_bytes(from.short_by.value());
   to->set_largest_grantable_bytes(from.largest_grantable.value());
+  to->set_grantable_bytes(from.grantable.value());
+  to->set_unattributed_bytes(from.unattributed.value());
 }
 
 void SetLimits(const Limits& from, v1::Limits* to) {
@@ -107,6 +113,11 @@ struct Converter {
     to->set_before_bytes(from.before.value());
     to->set_after_bytes(from.after.value());
     to->set_reserved(from.is_reserved);
+    to->set_reserved_before(from.was_reserved);
+    if (from.measured_before != from.measured_after) {
+      to->set_measured_before_bytes(from.measured_before.value());
+      to->set_measured_after_bytes(from.measured_after.value());
+    }
     if (from.what != ItemChange::What::kRemoved) return;
     to->set_booked_byte_seconds(FormatByteSeconds(from.booked_byte_us));
     if (from.measured_byte_us != 0)
@@ -159,7 +170,8 @@ struct Converter {
     to->set_id(change.id);
     to->set_is_group(change.is_group);
     const bool is_update = change.what == RegionChanged::What::kUpdated;
-    if (is_update) SetNumbers(change.before, to->mutable_before());
+    if (is_update || change.what == RegionChanged::What::kRemoved)
+      SetNumbers(change.before, to->mutable_before());
     if (is_update || change.what == RegionChanged::What::kRegistered)
       SetNumbers(change.after, to->mutable_after());
   }
@@ -254,10 +266,27 @@ bool Append(const v1::Event& event, size_t bytes_max, std::string* out) {
   return true;
 }
 
+// Packed. Appends nothing if it takes more than `bytes_max`: some 10 KiB at most.
+void AppendMeasured(absl::Span<const uint64_t> before_plus_1, size_t bytes_max, std::string* out) {
+  size_t bytes = 0;
+  for (const uint64_t value : before_plus_1) bytes += CodedOutputStream::VarintSize64(value);
+  const size_t head = 1 + CodedOutputStream::VarintSize32(static_cast<uint32_t>(bytes));
+  if (head + bytes > bytes_max) return;
+  const size_t begin = out->size();
+  out->resize(begin + head + bytes);
+  uint8_t* to = reinterpret_cast<uint8_t*>(&(*out)[begin]);
+  *to++ = static_cast<uint8_t>(kMeasuredTag);
+  to = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(bytes), to);
+  for (const uint64_t value : before_plus_1)
+    to = CodedOutputStream::WriteVarint64ToArray(value, to);
+}
+
 }  // namespace
 
 void EffectsEncoder::Encode(const Changes& changes, size_t bytes_max, std::string* out) {
   const size_t begin = out->size();
+  if (!changes.measured_before_plus_1().empty())
+    AppendMeasured(changes.measured_before_plus_1(), bytes_max - kOmittedBytes, out);
   uint64_t omitted = 0;
   for (const Change& change : changes.all()) {
     const size_t used = out->size() - begin + kOmittedBytes;

@@ -91,6 +91,17 @@ absl::Status EventsTooOld(uint64_t sequence, uint64_t oldest) {
        {{"sequence", absl::StrCat(sequence)}, {"oldest_sequence", absl::StrCat(oldest)}}});
 }
 
+absl::Status TimeTooOld(absl::Time time, absl::Time kept_since) {
+  const auto format = [](absl::Time t) {
+    return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", t, absl::UTCTimeZone());
+  };
+  return MakeError(
+      absl::StatusCode::kOutOfRange,
+      absl::StrCat("what was at ", format(time), " is no longer known: it can be answered from ",
+                   format(kept_since), " on"),
+      {"TIME_TOO_OLD", {{"time", format(time)}, {"kept_since", format(kept_since)}}});
+}
+
 absl::Status EventsAhead(uint64_t sequence, uint64_t committed) {
   return MakeError(
       absl::StatusCode::kOutOfRange,

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace dmem::server {
 
@@ -32,6 +33,9 @@ absl::Status ReadOnlyFile(absl::string_view file);
 absl::Status FileNotFound(absl::string_view file);
 // INVALID_ARGUMENT NOT_BELOW.
 absl::Status NotBelow(absl::string_view cgroup, absl::string_view relative_to);
+
+// OUT_OF_RANGE TIME_TOO_OLD: what was before `kept_since` is no longer known.
+absl::Status TimeTooOld(absl::Time time, absl::Time kept_since);
 
 // OUT_OF_RANGE EVENTS_TOO_OLD: `oldest` is the first sequence that is kept.
 absl::Status EventsTooOld(uint64_t sequence, uint64_t oldest);

@@ -3,6 +3,7 @@
 
 #include "server/events.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -26,6 +27,22 @@ void SetGranted(const Entry& entry, v1::Event* event) {
   *granted->mutable_labels() = request.labels();
   granted->set_forced(request.mode() == v1::CHARGE_MODE_FORCE);
   granted->set_reserved(request.has_ttl());
+}
+
+void SetMeasured(const v1::ReportMeasuredRequest& request, const store::v1::Effects& effects,
+                 v1::Event* event) {
+  event->set_kind(v1::EVENT_KIND_MEASURED);
+  const int items = std::min(request.items_size(), effects.measured_before_plus_1_size());
+  for (int i = 0; i < items; ++i) {
+    const uint64_t before_plus_1 = effects.measured_before_plus_1(i);
+    if (before_plus_1 == 0) continue;
+    v1::ItemMeasured* item = event->mutable_measured()->add_items();
+    item->set_charge_id(request.items(i).charge_id());
+    item->set_cgroup(request.items(i).cgroup());
+    item->set_region(request.items(i).region());
+    item->set_before_bytes(before_plus_1 - 1);
+    item->set_after_bytes(request.items(i).measured_bytes());
+  }
 }
 
 // What the request says of a refusal.
@@ -87,6 +104,10 @@ void ForEachName(const v1::Event& event, const Visit& visit) {
     case v1::Event::kOverGrantChanged:
       return visit(event.over_grant_changed().cgroup(), event.over_grant_changed().region(),
                    event.over_grant_changed().charge_id());
+    case v1::Event::kMeasured:
+      for (const v1::ItemMeasured& item : event.measured().items())
+        visit(item.cgroup(), item.region(), item.charge_id());
+      return;
     case v1::Event::kSessionChanged:
     case v1::Event::kNodeReadinessChanged:
     case v1::Event::kReconcileEnded:
@@ -119,6 +140,11 @@ absl::Status AppendEvents(const Entry& entry, std::vector<v1::Event>* events) {
     v1::Event granted;
     SetGranted(entry, &granted);
     append(std::move(granted));
+  }
+  if (entry.has_report_measured()) {
+    v1::Event measured;
+    SetMeasured(entry.report_measured(), effects, &measured);
+    if (measured.measured().items_size() > 0) append(std::move(measured));
   }
   for (v1::Event& event : *effects.mutable_events()) {
     if (event.has_refusal()) CompleteRefusal(entry, event.mutable_refusal());
@@ -167,7 +193,8 @@ bool EventMatcher::Matches(const v1::Event& event) {
     was_in_region = regions_.empty() || IsWantedRegion(event.region_changed().region());
     FollowMember(event);
   }
-  if (!kinds_.empty() && kinds_.count(event.kind()) == 0) return false;
+  const bool is_named = kinds_.count(event.kind()) > 0;
+  if (!is_named && (!kinds_.empty() || event.has_measured())) return false;
   const bool any_region = regions_.empty() || (event.has_region_changed() && was_in_region);
   bool has_place = filter_.cgroup().empty() && any_region;
   bool has_charge = filter_.charge_id().empty();

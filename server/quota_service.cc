@@ -12,12 +12,13 @@
 #include "server/apply.h"
 #include "server/base/mutex.h"
 #include "server/batch_charge.h"
-#include "server/call.h"
 #include "server/errors.h"
 #include "server/list_events.h"
 #include "server/read.h"
 #include "server/record.h"
+#include "server/usage_report.h"
 #include "server/validation.h"
+#include "server/who_held.h"
 
 namespace dmem::server {
 
@@ -236,6 +237,59 @@ grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context
         response->Clear();
       }
       call.Finish(outcome);
+    });
+  });
+  return call.reactor();
+}
+
+template <typename PastRead, typename Response>
+void QuotaService::TakeSteps(const Call& call, Context* context, std::shared_ptr<PastRead> read,
+                             Response* response) {
+  absl::StatusOr<bool> is_done = false;
+  while (is_done.ok() && !*is_done) {
+    if (context->IsCancelled()) {
+      is_done = absl::CancelledError("the caller has gone");
+    } else if (draining_.load()) {
+      is_done = ShuttingDown();
+    } else {
+      is_done = read->Step(response);
+    }
+    // Behind those that wait; without a place there it goes on at once.
+    if (is_done.ok() && !*is_done && readers_->Reserve()) {
+      readers_->Submit([this, call, context, response, read = std::move(read)]() mutable {
+        TakeSteps(call, context, std::move(read), response);
+      });
+      return;
+    }
+  }
+  read.reset();  // The view is given back before the answer, so that it never waits for a caller.
+  absl::Status outcome = is_done.status();
+  if (writer_->failed()) outcome = StoreFailed();
+  if (!outcome.ok()) response->Clear();
+  call.Finish(outcome);
+}
+
+template <typename PastRead, typename Request, typename Response>
+grpc::ServerUnaryReactor* QuotaService::ReadPast(Method method, Context* context,
+                                                 const Request* request, Response* response) {
+  const Call call(method, context->DefaultReactor(), metrics_);
+  if (absl::Status refused = Admit(*request); !refused.ok()) {
+    call.Finish(refused);
+    return call.reactor();
+  }
+  if (!readers_->Reserve()) {
+    call.Finish(Overloaded("long reads", readers_->queue_max()));
+    return call.reactor();
+  }
+  writer_->RequestView([this, call, context, request, response](absl::StatusOr<ReadView> view) {
+    if (!view.ok()) {
+      readers_->Cancel();
+      call.Finish(view.status());
+      return;
+    }
+    readers_->Submit([this, call, context, request, response, view = *std::move(view)]() mutable {
+      TakeSteps(call, context, std::make_shared<PastRead>(events_, std::move(view), request),
+                response);
     });
   });
   return call.reactor();
@@ -499,6 +553,17 @@ grpc::ServerUnaryReactor* QuotaService::ListEvents(Context* context,
                                                    const v1::ListEventsRequest* request,
                                                    v1::ListEventsResponse* response) {
   return LongRead(Method::kListEvents, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::WhoHeld(Context* context, const v1::WhoHeldRequest* request,
+                                                v1::WhoHeldResponse* response) {
+  return ReadPast<WhoHeldRead>(Method::kWhoHeld, context, request, response);
+}
+
+grpc::ServerUnaryReactor* QuotaService::ReportUsage(Context* context,
+                                                    const v1::ReportUsageRequest* request,
+                                                    v1::ReportUsageResponse* response) {
+  return ReadPast<UsageReportRead>(Method::kReportUsage, context, request, response);
 }
 
 }  // namespace dmem::server

@@ -6,11 +6,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "server/arena_messages.h"
+#include "server/call.h"
 #include "server/event_log.h"
 #include "server/keep_alive.h"
 #include "server/reader_pool.h"
@@ -134,6 +136,10 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                                                      const v1::WatchRequest* request) override;
   Reactor* ListEvents(Context* context, const v1::ListEventsRequest* request,
                       v1::ListEventsResponse* response) override;
+  Reactor* WhoHeld(Context* context, const v1::WhoHeldRequest* request,
+                   v1::WhoHeldResponse* response) override;
+  Reactor* ReportUsage(Context* context, const v1::ReportUsageRequest* request,
+                       v1::ReportUsageResponse* response) override;
 
  private:
   // OK, or why the call is not taken.
@@ -153,6 +159,12 @@ class QuotaService final : public v1::QuotaService::CallbackService {
                         v1::ListEventsResponse* response);
   template <typename Request, typename Response>
   Reactor* LongRead(Method method, Context* context, const Request* request, Response* response);
+  // A read so long that it gives way to others after each of its steps.
+  template <typename PastRead, typename Request, typename Response>
+  Reactor* ReadPast(Method method, Context* context, const Request* request, Response* response);
+  template <typename PastRead, typename Response>
+  void TakeSteps(const Call& call, Context* context, std::shared_ptr<PastRead> read,
+                 Response* response);
 
   Writer* const writer_;
   ReaderPool* const readers_;

@@ -132,7 +132,7 @@ void AppendEntry(const CommandInput& input, const absl::Status& outcome, int fie
   if (!input.actor.empty())
     entry_bytes += LengthDelimitedSize(Entry::kActorFieldNumber, input.actor.size());
   std::string effects;
-  if (!ledger.changes().all().empty()) {
+  if (!ledger.changes().empty()) {
     const size_t used = record->size() + entry_bytes + kLengthsBytes;
     if (used + kEffectsMinBytes <= kMaxRecordBytes) {
       thread_local EffectsEncoder encoder;

@@ -18,7 +18,7 @@ constexpr const char* kMethodNames[] = {
     "ListPools",    "ListRegions",    "ListCgroups",     "ListCharges",    "ListSessions",
     "ListNodes",    "ReadFile",       "WriteFile",       "Check",          "GetServerInfo",
     "Commit",       "Cancel",         "Renew",           "RequestRelease", "UnchargeItems",
-    "Watch",        "ListEvents",
+    "Watch",        "ListEvents",     "WhoHeld",         "ReportUsage",
 };
 static_assert(sizeof(kMethodNames) / sizeof(kMethodNames[0]) == static_cast<size_t>(Method::kCount),
               "a name for each method");

@@ -59,6 +59,8 @@ enum class Method {
   kUnchargeItems,
   kWatch,
   kListEvents,
+  kWhoHeld,
+  kReportUsage,
   kCount,
 };
 

@@ -68,6 +68,8 @@ absl::Status Validate(const v1::CheckRequest& request);
 absl::Status Validate(const v1::GetServerInfoRequest& request);
 absl::Status Validate(const v1::WatchRequest& request);
 absl::Status Validate(const v1::ListEventsRequest& request);
+absl::Status Validate(const v1::WhoHeldRequest& request);
+absl::Status Validate(const v1::ReportUsageRequest& request);
 
 // The ttl of a reservation, as a field of that name.
 absl::Status CheckReservationTtl(const google::protobuf::Duration& ttl);

@@ -22,6 +22,8 @@ void AddReservationCommands(CLI::App& app, Command& command);  // commit, cancel
 void AddMoveCommand(CLI::App& app, Command& command);          // move
 void AddEvictCommands(CLI::App& app, Command& command);        // evict-candidates, evict-valuable
 void AddHistoryCommand(CLI::App& app, Command& command);       // history
+void AddWhoCommand(CLI::App& app, Command& command);           // who
+void AddReportCommand(CLI::App& app, Command& command);        // report usage
 void AddWhyCommand(CLI::App& app, Command& command);           // why
 void AddHeadroomCommand(CLI::App& app, Command& command);      // headroom
 void AddTextCommands(CLI::App& app, Command& command);         // cat, write

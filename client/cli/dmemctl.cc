@@ -133,10 +133,15 @@ void AddGlobalFlags(CLI::App& app, GlobalFlags& flags) {
          "For each call, with its retries, such as 500ms or 2m (default 10s)")
       ->type_name("TIME");
   app.add_option_function<std::string>(
-         "-o,--output", [&flags](const std::string& text) { flags.json = text == "json"; },
-         "table (default), or json: names as in the proto, exact bytes as decimal strings")
+         "-o,--output",
+         [&flags](const std::string& text) {
+           flags.json = text == "json";
+           flags.csv = text == "csv";
+         },
+         "table (default), or json: names as in the proto, exact bytes as decimal strings;\n"
+         "csv: of report only")
       ->type_name("FORMAT")
-      ->check(CLI::IsMember({"table", "json"}));
+      ->check(CLI::IsMember({"table", "json", "csv"}));
   app.add_flag_callback(
       "--no-headers", [&flags] { flags.headers = false; }, "Tables without their first line");
 }
@@ -166,6 +171,8 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
   AddHeadroomCommand(app, command);
   AddHistoryCommand(app, command);
   AddWhyCommand(app, command);
+  AddWhoCommand(app, command);
+  AddReportCommand(app, command);
   AddTextCommands(app, command);
   AddServerCommands(app, command);
 
@@ -176,6 +183,8 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
     app.parse(reversed);
     const std::string server_error = CheckServer(flags.server);
     if (!server_error.empty()) throw CLI::ValidationError("--server", server_error);
+    if (flags.csv && !app.got_subcommand("report"))
+      throw CLI::ValidationError("--output", "csv is of report only");
   } catch (const CLI::Success& success) {  // --help and --version.
     app.exit(success, environment.out, environment.err);
     return kExitOk;

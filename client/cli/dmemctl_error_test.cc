@@ -263,7 +263,7 @@ TEST_F(DmemctlTest, WrongCommandLinesAreUsageErrorsAndNotSent) {
       {{"check", "--server", "localhost:0"}, "is not HOST:PORT"},
       {{"check", "--timeout", "soon"}, "is not a time"},
       {{"check", "--timeout", "0"}, "is not above 0"},
-      {{"check", "-o", "yaml"}, "yaml not in {table,json}"},
+      {{"check", "-o", "yaml"}, "yaml not in {table,json,csv}"},
   };
   for (const auto& c : kCases) {
     const Result result = Run(c.arguments);

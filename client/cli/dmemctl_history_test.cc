@@ -285,5 +285,106 @@ TEST_F(DmemctlTest, WhyOfWhatWasNeverRefusedIsAnErrorAndOfNothingAUsageError) {
   EXPECT_EQ(Run({"why", "c1", "--since", "soon"}).exit_code, 2);
 }
 
+constexpr char kHoldings[] = R"pb(
+  holdings {
+    charge_id: "c1"
+    cgroup: "/a"
+    region: "r"
+    bytes: 2048
+    owner { namespace: "ml" name: "job" }
+    granted_at { seconds: 1699999000 }
+    ended_at { seconds: 1699999999 }
+    ended_by: CHANGE_CAUSE_NEWER_INCARNATION
+    ended_actor: "agent of n1"
+  }
+  holdings {
+    charge_id: "c2"
+    cgroup: "/a/b"
+    region: "r"
+    bytes: 1024
+    reserved: true
+    granted_at { seconds: 1699999000 }
+  }
+  at { seconds: 1699999320 }
+)pb";
+
+TEST_F(DmemctlTest, WhoTellsWhatWasHeldThenAndWhatBecameOfIt) {
+  Answer<v1::WhoHeldResponse>(std::string(kHoldings) + "omitted_items: 3");
+  const Result result = Run({"who", "region/r", "--at", "22:02", "--cgroup", "/a"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out,
+            "CHARGE  BYTES           CGROUP  REGION  OWNER   GRANTED                      ENDED    "
+            "       "
+            "             HOW                BY\n"
+            "c1      2KiB            /a      r       ml/job  2023-11-14T21:56:40.000000Z  "
+            "2023-11-14T22:13:19.000000Z  newer-incarnation  agent_of_n1\n"
+            "c2      1KiB(reserved)  /a/b    r       <none>  2023-11-14T21:56:40.000000Z  <none>   "
+            "       "
+            "             <none>             <none>\n");
+  EXPECT_EQ(result.err,
+            "Warning: 3 changes since then were too many for their records: what they changed may "
+            "be missing\n");
+  EXPECT_EQ(service_.last_request(),
+            "WhoHeldRequest {region: \"r\" at { seconds: 1699999320 } cgroup: \"/a\" page_size: "
+            "1000}");
+  Answer<v1::WhoHeldResponse>("at { seconds: 1699999320 }");
+  EXPECT_EQ(Output({"who", "r"}), "nobody held r at 2023-11-14T22:02:00.000000Z\n");
+}
+
+constexpr char kReport[] = R"pb(
+  rows {
+    cgroup: "/a"
+    owner { kind: "Pod" namespace: "ml, x" name: "j\"1" }
+    booked_byte_seconds: "3865470566400"
+    measured_byte_seconds: "1932735283.25"
+  }
+  rows { cgroup: "/b" booked_byte_seconds: "0.5" measured_byte_seconds: "0" }
+  total { booked_byte_seconds: "3865470566400.5" measured_byte_seconds: "1932735283.25" }
+)pb";
+
+TEST_F(DmemctlTest, ReportUsageShowsHoursToPeopleAndExactNumbersToPrograms) {
+  Answer<v1::ReportUsageResponse>(kReport);
+  EXPECT_EQ(Output({"report", "usage", "--from", "1h", "--by", "cgroup,owner"}),
+            "CGROUP   OWNER          BOOKED-GIB-HOURS  MEASURED-GIB-HOURS\n"
+            "/a       Pod/ml,_x/j\"1  1.000             0.000\n"
+            "/b       <none>         0.000             0.000\n"
+            "(total)  -              1.000             0.000\n");
+  EXPECT_EQ(service_.last_request(),
+            "ReportUsageRequest {from { seconds: 1699996400 } by: USAGE_KEY_CGROUP by: "
+            "USAGE_KEY_OWNER page_size: 10000}");
+  Answer<v1::ReportUsageResponse>(kReport);
+  EXPECT_EQ(
+      Output({"report", "usage", "--from", "2023-11-14", "--to", "22:00", "--by", "cgroup,owner",
+              "--depth", "1", "--region", "g", "--cgroup", "/a", "-o", "csv"}),
+      "cgroup,owner_kind,owner_namespace,owner_name,booked_byte_seconds,"
+      "measured_byte_seconds\n"
+      "/a,Pod,\"ml, x\",\"j\"\"1\",3865470566400,1932735283.25\n"
+      "/b,,,,0.5,0\n");
+  EXPECT_EQ(service_.last_request(),
+            "ReportUsageRequest {from { seconds: 1699920000 } to { seconds: 1699999200 } by: "
+            "USAGE_KEY_CGROUP by: USAGE_KEY_OWNER cgroup: \"/a\" region: \"g\" cgroup_depth: 1 "
+            "page_size: 10000}");
+  EXPECT_EQ(Run({"report", "usage"}).exit_code, 2);
+  EXPECT_EQ(Run({"get", "regions", "-o", "csv"}).exit_code, 2);
+}
+
+TEST_F(DmemctlTest, GetEventsOfKindsAsksForThese) {
+  Answer<v1::ListEventsResponse>(R"pb(
+    events {
+      sequence: 3
+      actor: "agent"
+      measured {
+        items { charge_id: "c" cgroup: "/a" region: "r" before_bytes: 1024 after_bytes: 2048 }
+      }
+    }
+  )pb");
+  EXPECT_EQ(Output({"get", "events", "--kind", "measured,limits-changed"}),
+            "1970-01-01T00:00:00.000000Z  3  agent  measured c of /a in r: 1KiB -> 2KiB\n");
+  EXPECT_EQ(service_.last_request(),
+            "ListEventsRequest {filter { kinds: EVENT_KIND_MEASURED kinds: "
+            "EVENT_KIND_LIMITS_CHANGED } page_size: 1000}");
+  EXPECT_EQ(Run({"get", "events", "--kind", "nothing"}).exit_code, 2);
+}
+
 }  // namespace
 }  // namespace dmem::client

@@ -5,8 +5,11 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "client/cli/commands.h"
 #include "client/cli/event_text.h"
@@ -21,14 +24,26 @@ constexpr int kPageSize = 1000;
 struct Options {
   std::string cgroup, region, charge;
   std::string since;
+  std::vector<v1::EventKind> kinds;
   bool watch = false;
 };
+
+// "limits-changed" of EVENT_KIND_LIMITS_CHANGED.
+v1::EventKind KindOrThrow(const std::string& word) {
+  v1::EventKind kind = v1::EVENT_KIND_UNSPECIFIED;
+  const std::string name =
+      absl::StrCat("EVENT_KIND_", absl::AsciiStrToUpper(absl::StrReplaceAll(word, {{"-", "_"}})));
+  if (!v1::EventKind_Parse(name, &kind) || kind == v1::EVENT_KIND_UNSPECIFIED)
+    throw CLI::ValidationError("--kind", absl::StrCat("\"", word, "\" is no kind of event"));
+  return kind;
+}
 
 v1::EventFilter FilterOf(const Options& options) {
   v1::EventFilter filter;
   filter.set_cgroup(options.cgroup);
   filter.set_region(options.region);
   filter.set_charge_id(options.charge);
+  for (const v1::EventKind kind : options.kinds) filter.add_kinds(kind);
   return filter;
 }
 
@@ -107,6 +122,14 @@ void AddEventCommands(CLI::App& get, Command& command) {
   app->add_option("--cgroup", options->cgroup, "Only of this cgroup and those below it");
   app->add_option("--region", options->region, "Only of this region, or of this group and below");
   app->add_option("--charge", options->charge, "Only of this charge");
+  app->add_option_function<std::vector<std::string>>(
+         "--kind",
+         [options](const std::vector<std::string>& words) {
+           for (const std::string& word : words) options->kinds.push_back(KindOrThrow(word));
+         },
+         "Only of these kinds, such as charged, refused or limits-changed; measured only so")
+      ->type_name("KIND")
+      ->delimiter(',');
   app->callback([options, &command] {
     command = [options](Session& session) { return GetEvents(session, *options); };
   });

@@ -195,6 +195,18 @@ std::string What(const v1::Event& event) {
                                                                : " uses no more than booked: ",
                           FormatByteSize(event.over_grant_changed().measured_bytes()), " of ",
                           FormatByteSize(event.over_grant_changed().booked_bytes()));
+    case v1::Event::kMeasured: {
+      std::string text = "measured";
+      for (int i = 0; i < event.measured().items_size() && i < kItemsTold; ++i) {
+        const v1::ItemMeasured& item = event.measured().items(i);
+        absl::StrAppend(&text, i == 0 ? " " : ", ", item.charge_id(), " of ", item.cgroup(), " in ",
+                        item.region(), ": ", FormatByteSize(item.before_bytes()), " -> ",
+                        FormatByteSize(item.after_bytes()));
+      }
+      if (event.measured().items_size() > kItemsTold)
+        absl::StrAppend(&text, " and ", event.measured().items_size() - kItemsTold, " more");
+      return text;
+    }
     case v1::Event::kOmitted:
       return absl::StrCat(event.omitted().events(), " more events of this command were not kept");
     case v1::Event::WHAT_NOT_SET:

@@ -160,7 +160,8 @@ std::vector<std::string> SplitTypeNames(std::vector<std::string> arguments) {
                      {"renew", kCharge, 1},
                      {"release", kCharge, SIZE_MAX},
                      {"move", kCharge, 1},
-                     {"why", kCharge, 1}};
+                     {"why", kCharge, 1},
+                     {"who", kRegion, 1}};
 
   size_t names_left = 0;
   const Noun* noun = nullptr;

@@ -33,6 +33,7 @@ struct GlobalFlags {
   std::string server;
   absl::Duration timeout = absl::Seconds(10);
   bool json = false;
+  bool csv = false;  // Of commands that print it.
   bool headers = true;
 };
 

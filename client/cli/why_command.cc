@@ -60,6 +60,8 @@ Refusal ToRefusal(const v1::Refusal& event) {
   refusal.requested_bytes = event.requested_bytes();
   refusal.short_bytes = event.short_bytes();
   refusal.largest_grantable_bytes = event.largest_grantable_bytes();
+  refusal.grantable_bytes = event.grantable_bytes();
+  refusal.unattributed_bytes = event.unattributed_bytes();
   return refusal;
 }
 

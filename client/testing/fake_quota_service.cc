@@ -160,6 +160,14 @@ class FakeQuotaService::Impl final : public v1::QuotaService::Service {
                           v1::ListEventsResponse* response) override {
     return Reply(*request, response);
   }
+  grpc::Status WhoHeld(grpc::ServerContext*, const v1::WhoHeldRequest* request,
+                       v1::WhoHeldResponse* response) override {
+    return Reply(*request, response);
+  }
+  grpc::Status ReportUsage(grpc::ServerContext*, const v1::ReportUsageRequest* request,
+                           v1::ReportUsageResponse* response) override {
+    return Reply(*request, response);
+  }
   grpc::Status ListSessions(grpc::ServerContext*, const v1::ListSessionsRequest* request,
                             v1::ListSessionsResponse* response) override {
     return Reply(*request, response);

@@ -99,6 +99,10 @@ class MockConnection : public Connection {
               (const v1::GetServerInfoRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::StatusOr<v1::ListEventsResponse>, ListEvents,
               (const v1::ListEventsRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::WhoHeldResponse>, WhoHeld,
+              (const v1::WhoHeldRequest&, absl::Duration), (override));
+  MOCK_METHOD(absl::StatusOr<v1::ReportUsageResponse>, ReportUsage,
+              (const v1::ReportUsageRequest&, absl::Duration), (override));
   MOCK_METHOD(absl::Status, Watch,
               (const v1::WatchRequest&, const std::function<bool(const v1::WatchResponse&)>&),
               (override));

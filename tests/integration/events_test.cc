@@ -365,6 +365,32 @@ TEST(EventRetentionTest, APlaceThatIsNoLongerKeptEndsTheWatchWithTheOldestThereI
   EXPECT_NE(info.metadata().at("oldest_sequence"), "1");
 }
 
+TEST(EventRetentionTest, ATimeThatIsNoLongerKeptIsRefusedWithTheFirstThatIs) {
+  Config config;
+  config.checkpoint_interval_seconds = 0.01;
+  TestServer server(config);
+  server.store().SetKeptBytes(0);
+  ASSERT_TRUE(Call(server, &Stub::Register, RegisterOf("n1/gpu0", 1000)).ok());
+  // Until a checkpoint has dropped the first record.
+  for (int i = 0;; ++i) {
+    ASSERT_TRUE(
+        Call(server, &Stub::Charge, ChargeOf(absl::StrCat("c", i), "/a", "n1/gpu0", 0)).ok());
+    if (server.store().Kept()->oldest_sequence > 1) break;
+  }
+  v1::ReportUsageRequest report;
+  report.mutable_from()->set_seconds(1000000);
+  const grpc::Status status = Call(server, &Stub::ReportUsage, report).status;
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(ErrorInfoOf(status).reason(), "TIME_TOO_OLD");
+  EXPECT_EQ(ErrorInfoOf(status).metadata().at("time"), "1970-01-12T13:46:40.000000Z");
+  EXPECT_THAT(status.error_message(),
+              ::testing::HasSubstr(ErrorInfoOf(status).metadata().at("kept_since")));
+  v1::WhoHeldRequest who;
+  who.set_region("n1/gpu0");
+  *who.mutable_at() = report.from();
+  EXPECT_EQ(ErrorInfoOf(Call(server, &Stub::WhoHeld, who).status).reason(), "TIME_TOO_OLD");
+}
+
 TEST_F(EventsTest, APlaceAheadOfTheLedgerIsRefused) {
   const grpc::Status status = Watching(server_, From(1000000)).End();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);

@@ -1,0 +1,62 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// WhoHeldRead: who held a region's memory at a time.
+
+#ifndef SERVER_WHO_HELD_H_
+#define SERVER_WHO_HELD_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dmem/v1/audit.pb.h"
+#include "server/event_log.h"
+#include "server/past_charges.h"
+#include "server/past_events.h"
+#include "server/past_regions.h"
+#include "server/writer.h"
+
+namespace dmem::server {
+
+// Goes back from a view through the kept records, in steps of some milliseconds each.
+//
+// Thread-compatible.
+class WhoHeldRead {
+ public:
+  // `log` and `request` must outlive it. REQUIRES: Validate(request) is OK.
+  WhoHeldRead(const EventLog* log, ReadView view, const v1::WhoHeldRequest* request);
+
+  // The first, then further steps until one returns true: then `response` is complete.
+  // Errors: those of the RPC.
+  absl::StatusOr<bool> Step(v1::WhoHeldResponse* response);
+
+ private:
+  // Charge id and sequence of its grant, cgroup, id of the region, and whether it is RESERVED.
+  using Key = std::tuple<std::string, uint64_t, std::string, uint64_t, bool>;
+
+  absl::Status Start();
+  bool IsMeant(const std::string& cgroup, uint64_t region) const;
+  void AddPresent(Index pool);
+  void Undo(const v1::Event& event);
+  void UndoChange(const v1::Event& event);
+  absl::Status Finish(v1::WhoHeldResponse* response);
+
+  const ReadView view_;
+  const v1::WhoHeldRequest& request_;
+  const std::string listing_;
+  PastEvents events_;
+  PastRegions regions_;
+  PastCharges charges_;
+  PastPage page_;
+  std::map<Key, v1::Holding> holdings_;
+  uint64_t omitted_items_ = 0;
+  bool is_started_ = false;
+};
+
+}  // namespace dmem::server
+
+#endif  // SERVER_WHO_HELD_H_
