@@ -235,7 +235,14 @@ class Finder {
       count = more;
       answer_.bounded_by = objects;
     };
-    if (request_.cgroup.missing > left(s.settings.cgroups_max, s.cgroups)) bound_by("cgroups", 0);
+    // As a charge counts them: for each item. Those of the first charge are there for the next.
+    const uint64_t cgroups_left = left(s.settings.cgroups_max, s.cgroups);
+    if (request_.cgroup.missing * request_.items > cgroups_left) bound_by("cgroups", 0);
+    if (request_.cgroup.missing > cgroups_left || s.charges >= s.settings.charges_max ||
+        s.items >= s.settings.items_max) {
+      answer_.hole = ByteCount();  // No charge at all would be granted.
+      answer_.hole_region = kNone;
+    }
     bound_by("charges", left(s.settings.charges_max, s.charges));
     bound_by("charge items", left(s.settings.items_max, s.items) / request_.items);
     return count;

@@ -224,6 +224,35 @@ TEST_F(HeadroomTest, TheBoundsOnChargesItemsAndCgroupsBoundTheCount) {
   EXPECT_EQ(Find("/a/b", "h100", 1, 1).bounded_by, "cgroups");
 }
 
+// A charge counts the cgroups that it makes for each of its items.
+TEST_F(HeadroomTest, ACgroupThatIsMissingIsCountedForEachItemAsAChargeDoes) {
+  ConfigureCommand configure;
+  configure.time = Tick();
+  configure.settings.cgroups_max = 2;
+  ledger_.Configure(configure);
+  const std::vector<ChargeItemSpec> items = {{"/a", "n1/gpu0", B(1), absl::nullopt},
+                                             {"/a", "n1/gpu1", B(1), absl::nullopt}};
+  ASSERT_EQ(ReasonOf(Charge("c", items, Mode::kCheckOnly).status()), "TOO_MANY");
+  EXPECT_EQ(Find("/a", "h100", 2, 1).count, 0u);
+  EXPECT_EQ(Find("/a", "h100", 2, 1).bounded_by, "cgroups");
+  EXPECT_GT(Find("/a", "h100", 1, 1).count, 0u);
+}
+
+TEST_F(HeadroomTest, ThereIsNoHoleWhereABoundAllowsNoChargeAtAll) {
+  EXPECT_EQ(Find("/a", "h100", 1, 1).hole, B(80));
+  ASSERT_TRUE(Charge("c1", {{"/a", "n1/gpu0", B(10), absl::nullopt}}).ok());
+  for (uint64_t Settings::*bound : {&Settings::charges_max, &Settings::items_max}) {
+    ConfigureCommand configure;
+    configure.time = Tick();
+    configure.settings.*bound = 1;
+    ledger_.Configure(configure);
+    ASSERT_EQ(ReasonOf(Charge("c2", {{"/a", "n1/gpu0", B(1), absl::nullopt}}).status()),
+              "TOO_MANY");
+    EXPECT_EQ(Find("/a", "h100", 1, 1).hole, B(0));
+    EXPECT_EQ(Find("/a", "h100", 1, 1).hole_region, kNone);
+  }
+}
+
 TEST_F(HeadroomTest, WithoutALimitOnlyTheCounterItselfEnds) {
   RegisterCommand command;
   command.time = Tick();
