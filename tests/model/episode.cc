@@ -11,11 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/charge_target.h"
 #include "core/errors.h"
+#include "core/headroom.h"
 #include "core/invariants.h"
 #include "core/limit_text.h"
 #include "core/protection.h"
 #include "core/state_restorer.h"
+#include "tests/model/headroom_check.h"
 #include "tests/model/plan_check.h"
 
 namespace dmem {
@@ -57,6 +60,7 @@ std::string Episode::Step(const Command& command) {
   std::mt19937_64 dice(static_cast<uint64_t>(command.time_us));
   if (difference.empty()) difference = CompareProtection(dice());
   if (difference.empty()) difference = CompareFile(dice());
+  if (difference.empty() && dice() % 4 == 0) difference = CompareHeadroom(dice());
   if (difference.empty()) difference = CheckPlan(runner_.state(), model_, dice());
   if (difference.empty()) difference = CheckMaxima(command);
   if (difference.empty()) difference = CheckSnapshots(command, dice());
@@ -181,6 +185,38 @@ std::string Episode::CompareFile(uint64_t dice) const {
   const std::string expected = model_.ReadFile(cgroup, file);
   if (got == expected) return "";
   return absl::StrCat(file, " of ", cgroup, ": expected ", expected, "\n     got ", got);
+}
+
+// Of some shape, in a state as it is.
+std::string Episode::CompareHeadroom(uint64_t dice) const {
+  const Shape shape = ShapeFor(model_.view(), dice);
+  const State& state = runner_.state();
+  const auto error_of = [](const absl::Status& status) {
+    return absl::StrCat(absl::StatusCodeToString(status.code()), " ", FactsOf(status).reason);
+  };
+  HeadroomAnswer answer;
+  HeadroomRequest request;
+  request.region = state.FindRegion(shape.region);
+  const absl::StatusOr<NearestCgroup> cgroup = FindNearestCgroup(state, shape.cgroup);
+  // As the server has it: what cannot be asked.
+  if (request.region == kNone) {
+    answer.error = "NOT_FOUND REGION_NOT_FOUND";
+  } else if (shape.items > 1 && !state.regions[request.region].is_group) {
+    answer.error = "FAILED_PRECONDITION WRONG_KIND";
+  } else if (!cgroup.ok()) {
+    answer.error = error_of(cgroup.status());
+  } else {
+    request.cgroup = *cgroup;
+    request.items = static_cast<uint32_t>(shape.items);
+    request.bytes = ByteCount(shape.bytes);
+    request.same_node = shape.same_node;
+    const Headroom headroom = FindHeadroom(state, request);
+    answer.count = headroom.count;
+    answer.count_at_most = headroom.count_at_most;
+    answer.hole = headroom.hole.value();
+    answer.is_exact = headroom.is_exact;
+  }
+  return CheckHeadroom(model_, shape, answer);
 }
 
 // I2, on what the ledger shows.

@@ -46,6 +46,7 @@ class Episode {
 
   std::string CompareProtection(uint64_t dice) const;
   std::string CompareFile(uint64_t dice) const;
+  std::string CompareHeadroom(uint64_t dice) const;
   std::string CheckMaxima(const Command& command) const;
   std::string CheckIds(const Command& command);
   std::string CheckSnapshots(const Command& command, uint64_t dice);

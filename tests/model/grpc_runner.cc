@@ -439,5 +439,24 @@ std::string GrpcRunner::MoveCharge(const Command& c) {
   });
 }
 
+HeadroomAnswer GrpcRunner::Headroom(const Shape& shape) {
+  v1::GetHeadroomRequest request;
+  request.set_cgroup(shape.cgroup);
+  request.set_region(shape.region);
+  request.set_items(static_cast<uint32_t>(shape.items));
+  request.set_bytes(shape.bytes);
+  request.set_same_node(shape.same_node);
+  HeadroomAnswer answer;
+  answer.error =
+      Call(stub_, &Stub::GetHeadroom, request, [&answer](const v1::GetHeadroomResponse& response) {
+        answer.count = response.count();
+        answer.count_at_most = response.count_at_most();
+        answer.hole = response.hole_bytes();
+        answer.is_exact = response.exact();
+        return std::string();
+      });
+  return answer;
+}
+
 }  // namespace model
 }  // namespace dmem

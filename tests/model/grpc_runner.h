@@ -10,6 +10,7 @@
 
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "tests/model/command.h"
+#include "tests/model/headroom_check.h"
 
 namespace dmem {
 namespace model {
@@ -23,6 +24,7 @@ class GrpcRunner {
 
   // Applies the command and returns the answer in the words that Model::Apply uses.
   std::string Apply(const Command& command);
+  HeadroomAnswer Headroom(const Shape& shape);
   // What the listings say, as far as they do: see Hide.
   View Look();
 

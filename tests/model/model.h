@@ -20,6 +20,13 @@
 namespace dmem {
 namespace model {
 
+// Charges to ask about: of so many items of so many bytes to a cgroup, each in another region.
+struct Shape {
+  std::string cgroup, region;  // The region, or the group whose regions may be used.
+  uint64_t items = 1, bytes = 1;
+  bool same_node = false;
+};
+
 // A naive reading of the rules R1-R12: a list of charges, from which everything is recomputed from
 // scratch in 128 bits whenever it is needed. Fast at nothing; shares no code with core. Only what
 // cannot be recomputed is kept: peaks, counts of refusals, byte-seconds, ids.
@@ -54,6 +61,13 @@ class Model {
   std::vector<uint64_t> CountedChain(uint64_t region) const;
   bool IsCountedIn(uint64_t region, uint64_t region_or_group) const;
   uint64_t UsageOf(uint64_t cgroup, uint64_t region) const;
+  // Why nothing can be asked about the shape, or "".
+  std::string CheckShape(const Shape& shape) const;
+  // Whether so many charges would be granted, in whatever regions. Tries all: a few only.
+  // REQUIRES: CheckShape(shape) is empty.
+  bool Fits(const Shape& shape, uint64_t charges) const;
+  // The most bytes that a charge of one item may have, as counters go.
+  uint64_t Hole(const Shape& shape) const;
   // From here on, protection is as if that much were gone. Apply forgets it.
   void TakeOff(uint64_t cgroup, uint64_t region, uint64_t bytes);
 
@@ -243,6 +257,10 @@ class Model {
   uint64_t GrantableOf(const Region& region) const;
   // Peaks count what is there between the steps of a list, too.
   void NotePeaks();
+
+  // ---- model_headroom.cc ----
+  std::vector<const Region*> RegionsFor(const Shape& shape) const;
+  std::vector<Key> CountersFor(const Shape& shape, uint64_t region) const;
 
   // ---- model_sessions.cc ----
   std::string OpenSession(const Command& c);

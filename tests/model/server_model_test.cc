@@ -3,6 +3,7 @@
 
 // A server against the naive model, through its API, restarts included.
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "server/testing/test_server.h"
 #include "tests/model/generator.h"
 #include "tests/model/grpc_runner.h"
+#include "tests/model/headroom_check.h"
 #include "tests/model/model.h"
 
 namespace dmem {
@@ -46,6 +48,7 @@ void RunEpisode(uint64_t seed) {
   generator.WithoutSessions();
   // Within the window of ids, and far from its ends.
   const int64_t epoch_us = absl::ToUnixMicros(server::WallClockNow() - absl::Minutes(5));
+  std::mt19937_64 dice(seed);
   std::string commands;
   for (int i = 0; i < kSteps; ++i) {
     const Command command = Next(&generator, model.view(), epoch_us);
@@ -61,6 +64,8 @@ void RunEpisode(uint64_t seed) {
     Hide(&got);
     Hide(&wanted);
     ASSERT_EQ(Difference(wanted, got), "") << commands;
+    const Shape shape = ShapeFor(model.view(), dice());
+    ASSERT_EQ(CheckHeadroom(model, shape, reader.Headroom(shape)), "") << commands;
   }
   server.StateHash();  // Audits.
 }
