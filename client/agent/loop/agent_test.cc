@@ -1,0 +1,236 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "client/agent/loop/agent.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "client/agent/testing/scripted_sources.h"
+#include "client/agent/testing/temp_directory.h"
+#include "client/testing/mock_connection.h"
+
+namespace dmem::client {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::NiceMock;
+using ::testing::Return;
+
+Holding LimitedHolding(const std::string& cgroup, uint64_t low, uint64_t max) {
+  Holding holding;
+  holding.node_cgroup = cgroup;
+  holding.local_region = "gpu0";
+  holding.is_limited = true;
+  holding.low_bytes = low;
+  holding.max_bytes = max;
+  return holding;
+}
+
+TEST(LimitsOfTest, OnlyPodsThatSayTheirLimitAndHaveACgroupAreLimited) {
+  NodeBooks books;
+  books.holdings = {LimitedHolding("/b", 1, 2), LimitedHolding("", 3, 4),
+                    LimitedHolding("/a", 5, 6), LimitedHolding("/c", 7, 8)};
+  books.holdings[3].is_limited = false;
+  const std::vector<Limit> limits = LimitsOf(books);
+  ASSERT_EQ(limits.size(), 2u);
+  EXPECT_EQ(limits[0].cgroup, "/a");
+  EXPECT_EQ(limits[0].low_bytes, 5u);
+  EXPECT_EQ(limits[0].max_bytes, 6u);
+  EXPECT_EQ(limits[1].cgroup, "/b");
+  EXPECT_EQ(limits[1].region, "gpu0");
+}
+
+// A node with one device, and a tenant's directory; the authority knows nothing and takes all.
+class AgentTest : public ::testing::Test {
+ protected:
+  AgentTest() {
+    root_.Write("proc/stat", "btime 1000\n");
+    config_.node_name = "n1";
+    config_.proc_root = root_.path() + "/proc";
+    config_.cgroup_root = root_.path();
+    config_.gate_dir = root_.path();
+    config_.over_grant_grace = absl::Seconds(30);
+    config_.tenant_directories = {{"/teams/vision", "/vision.slice"}};
+    incarnations_ = std::make_unique<Incarnations>(
+        *Incarnations::Load(config_.proc_root, root_.path() + "/state"));
+    Device& device = script_.devices.emplace_back();
+    device.region = "gpu0";
+    device.capacity_bytes = 100;
+    device.device_ids = {"GPU-a"};
+    script_.usage.listed_regions = {"gpu0"};
+    AnswerAll();
+
+    std::vector<std::unique_ptr<DeviceBackend>> backends;
+    backends.push_back(std::make_unique<ScriptedBackend>(&script_));
+    RetryPolicy once;
+    once.attempts_max = 1;
+    agent_ = std::make_unique<Agent>(
+        &config_,
+        std::make_unique<NodeWatcher>(&config_, std::move(backends), nullptr,
+                                      std::make_unique<ScriptedPodSource>(&pods_)),
+        std::make_shared<Client>(connection_, once), incarnations_.get(), &metrics_,
+        [this] { return now_; },
+        [this](const std::string& event, const std::string& what) {
+          log_.push_back(absl::StrCat(event, ": ", what));
+        });
+  }
+
+  void AnswerAll() {
+    v1::OpenSessionResponse session;
+    session.mutable_session()->set_id(7);
+    ON_CALL(*connection_, OpenSession).WillByDefault(Return(session));
+    ON_CALL(*connection_, Register).WillByDefault(Return(v1::RegisterResponse()));
+    ON_CALL(*connection_, Reconcile).WillByDefault(Return(v1::ReconcileResponse()));
+    ON_CALL(*connection_, ReportMeasured).WillByDefault(Return(v1::ReportMeasuredResponse()));
+    ON_CALL(*connection_, ListCharges).WillByDefault(Return(v1::ListChargesResponse()));
+    ON_CALL(*connection_, Charge).WillByDefault([](const v1::ChargeRequest& request, auto) {
+      v1::ChargeResponse response;
+      response.mutable_charge()->set_charge_id(request.charge_id());
+      *response.mutable_charge()->mutable_items() = request.items();
+      return absl::StatusOr<v1::ChargeResponse>(response);
+    });
+    ON_CALL(*connection_, GetPool).WillByDefault([this](const v1::GetPoolRequest& request, auto) {
+      asked_pools_.push_back(absl::StrCat(request.cgroup(), " in ", request.region()));
+      return pool_;
+    });
+    SetPool(0, 0, kNoLimit);
+  }
+
+  void SetPool(uint64_t min, uint64_t low, uint64_t max) {
+    v1::GetPoolResponse response;
+    response.mutable_pool()->set_min_bytes(min);
+    response.mutable_pool()->set_low_bytes(low);
+    response.mutable_pool()->set_max_bytes(max);
+    pool_ = response;
+  }
+
+  // The pod u1, which has the device, with a limit of 8 bytes, and uses so many.
+  void AddPod(const std::string& phase, uint64_t used) {
+    Pod pod;
+    pod.name_space = "ml";
+    pod.name = "web";
+    pod.uid = pod.cgroup_uid = "u1";
+    pod.phase = phase;
+    pod.annotations[kLimitAnnotation] = "8";
+    pod.has_devices_known = true;
+    pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
+    pods_.pods = {pod};
+    if (used == 0) return;
+    root_.Write("proc/11/cgroup", absl::StrCat("0::/kubepods/podu1/", std::string(64, 'a'), "\n"));
+    script_.usage.processes = {{11, "gpu0", used}};
+  }
+
+  void Pass() {
+    script_.applied.clear();
+    agent_->Pass();
+  }
+
+  TempDirectory root_;
+  AgentConfig config_;
+  absl::Time now_ = absl::FromUnixSeconds(2000);
+  BackendScript script_;
+  PodSnapshot pods_;
+  absl::StatusOr<v1::GetPoolResponse> pool_ = absl::UnknownError("not set");
+  std::vector<std::string> asked_pools_, log_;
+  AgentMetrics metrics_;
+  std::shared_ptr<NiceMock<MockConnection>> connection_ =
+      std::make_shared<NiceMock<MockConnection>>();
+  std::unique_ptr<Incarnations> incarnations_;
+  std::unique_ptr<Agent> agent_;
+};
+
+TEST_F(AgentTest, TenantsDirectoryGetsTheLargerGuaranteeAndTheMaxOfItsPoolInEachDevice) {
+  SetPool(3, 2, 50);
+  Pass();
+  EXPECT_THAT(asked_pools_, ElementsAre("/teams/vision in n1/gpu0"));
+  ASSERT_EQ(script_.applied.size(), 1u);
+  EXPECT_EQ(script_.applied[0].cgroup, "/vision.slice");
+  EXPECT_EQ(script_.applied[0].region, "gpu0");
+  EXPECT_EQ(script_.applied[0].low_bytes, 3u);
+  EXPECT_EQ(script_.applied[0].max_bytes, 50u);
+}
+
+TEST_F(AgentTest, TenantsLimitsStayAsLastToldWhileNobodyAnswers) {
+  SetPool(0, 0, 50);
+  Pass();
+  pool_ = absl::UnavailableError("away");
+  Pass();
+  ASSERT_EQ(script_.applied.size(), 1u);
+  EXPECT_EQ(script_.applied[0].max_bytes, 50u);
+  SetPool(0, 0, 60);
+  Pass();
+  EXPECT_EQ(script_.applied[0].max_bytes, 60u);
+}
+
+TEST_F(AgentTest, ProblemIsLoggedWhenItBeginsAndWhenItEnds) {
+  pods_.status = absl::UnavailableError("no list");
+  Pass();
+  Pass();
+  EXPECT_THAT(log_, ElementsAre("problem: pods: no list"));
+  pods_.status = absl::OkStatus();
+  Pass();
+  EXPECT_THAT(log_, ElementsAre("problem: pods: no list", "problem_ended: pods: no list"));
+}
+
+TEST_F(AgentTest, LimitThatDoesNotStandIsAProblemUnlessNothingCanBeDone) {
+  for (const LimitOutcome outcome :
+       {LimitOutcome::kStands, LimitOutcome::kUnsupported, LimitOutcome::kGone}) {
+    script_.outcome.outcome = outcome;
+    script_.outcome.status = outcome == LimitOutcome::kStands
+                                 ? absl::OkStatus()
+                                 : absl::FailedPreconditionError("cannot");
+    Pass();
+    EXPECT_THAT(log_, IsEmpty());
+  }
+  script_.outcome.outcome = LimitOutcome::kDrifted;
+  Pass();
+  EXPECT_THAT(log_, ElementsAre("problem: limit of /vision.slice in gpu0: cannot"));
+}
+
+TEST_F(AgentTest, OverGrantIsLoggedOnceWhenItsGraceIsOverAndAgainWhenItComesBack) {
+  AddPod("Running", 11);
+  Pass();
+  now_ += absl::Seconds(29);
+  Pass();
+  EXPECT_THAT(log_, IsEmpty());
+  now_ += absl::Seconds(1);
+  Pass();
+  Pass();
+  const std::string line = "over_grant: pod ml/web uses 11 bytes of n1/gpu0, 3 more than booked";
+  EXPECT_THAT(log_, ElementsAre(line));
+  AddPod("Running", 8);
+  Pass();
+  AddPod("Running", 11);
+  Pass();
+  now_ += absl::Seconds(29);
+  Pass();
+  EXPECT_THAT(log_, ElementsAre(line)) << "the grace begins anew";
+  now_ += absl::Seconds(1);
+  Pass();
+  EXPECT_THAT(log_, ElementsAre(line, line));
+}
+
+TEST_F(AgentTest, PodThatWaitsHasItsFileOnceItIsCharged) {
+  AddPod("Pending", 0);
+  ON_CALL(*connection_, Charge).WillByDefault(Return(absl::ResourceExhaustedError("full")));
+  Pass();
+  EXPECT_FALSE(root_.Exists("u1"));
+  EXPECT_THAT(log_, IsEmpty()) << "that it waits is no problem";
+  AnswerAll();
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+  pods_.pods.clear();
+  Pass();
+  EXPECT_FALSE(root_.Exists("u1"));
+}
+
+}  // namespace
+}  // namespace dmem::client
