@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -52,7 +53,7 @@ class Fleet::Agents {
       grpc::ClientContext context;
       Request request;
       Response response;
-      grpc::Alarm alarm;
+      std::unique_ptr<grpc::Alarm> alarm;
     };
     auto sent = std::make_shared<Sent>();
     sent->context.set_wait_for_ready(true);
@@ -65,9 +66,13 @@ class Fleet::Agents {
           if (status.error_code() != grpc::StatusCode::UNAVAILABLE) {
             return Ended(status.error_message());
           }
-          sent->alarm.Set(
-              std::chrono::system_clock::now() + kRetryDelay,
-              [this, sent, &stub, method, then](bool) { Call(stub, method, sent->request, then); });
+          sent->alarm = std::make_unique<grpc::Alarm>();
+          sent->alarm->Set(std::chrono::system_clock::now() + kRetryDelay,
+                           [this, sent, &stub, method, then](bool) {
+                             // Neither would ever let go of the other.
+                             const std::unique_ptr<grpc::Alarm> alarm = std::move(sent->alarm);
+                             Call(stub, method, sent->request, then);
+                           });
         });
   }
 
