@@ -301,9 +301,13 @@ class Bookkeeper {
                           " is on ", device.region);
     }
     if (!device.used_bytes.has_value()) return "";
+    // The device was read between the two looks at the cgroups: one that has grown since may hold
+    // now what the pod held then.
     uint64_t attributed = device.reserved_bytes.value_or(0);
     for (const auto& [key, bytes] : sight_.cgroup_usage) {
-      if (key.second == device.region) attributed += bytes;
+      if (key.second != device.region) continue;
+      const auto before = sight_.cgroup_usage_before.find(key);
+      if (before != sight_.cgroup_usage_before.end()) attributed += std::min(bytes, before->second);
     }
     if (*device.used_bytes > attributed) return "";
     return absl::StrCat("all ", *device.used_bytes, " bytes in use on ", device.region,

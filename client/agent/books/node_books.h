@@ -65,6 +65,8 @@ struct NodeSight {
   std::vector<SeenProcess> processes;
   // Usage of pods' cgroups by (node_cgroup, region without the node).
   std::map<std::pair<std::string, std::string>, uint64_t> cgroup_usage;
+  // The same at the look before. A device and the cgroups on it cannot be read at one moment.
+  std::map<std::pair<std::string, std::string>, uint64_t> cgroup_usage_before;
   // Regions, without the node, of which every process is in `processes`.
   std::set<std::string> listed_regions;
   std::vector<KnownItem> known;

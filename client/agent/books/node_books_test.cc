@@ -192,10 +192,24 @@ TEST_F(NodeBooksTest, WithoutAListOfProcessesADeviceThatIsNotInUseIsEvidence) {
   sight_.listed_regions.clear();
   Know("pod/u1/gpu0~1f", 47 * kGib);
   sight_.devices[0].used_bytes = 3 * kGib;
-  sight_.cgroup_usage[{"/kubepods/other", "gpu0"}] = 2 * kGib - 1;
+  const auto other_used = [this](uint64_t before, uint64_t now) {
+    sight_.cgroup_usage_before[{"/kubepods/other", "gpu0"}] = before;
+    sight_.cgroup_usage[{"/kubepods/other", "gpu0"}] = now;
+  };
+  other_used(2 * kGib - 1, 2 * kGib - 1);
   EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty()) << "one byte is nobody's";
-  sight_.cgroup_usage[{"/kubepods/other", "gpu0"}] = 2 * kGib;
+  other_used(2 * kGib, 2 * kGib);
   EXPECT_THAT(MakeNodeBooks(sight_).freed, SizeIs(1));
+}
+
+TEST_F(NodeBooksTest, WhatAnotherPodGrewByBetweenTwoLooksIsNoEvidence) {
+  sight_.listed_regions.clear();
+  Know("pod/u1/gpu0~1f", 47 * kGib);
+  sight_.devices[0].used_bytes = 3 * kGib;
+  sight_.cgroup_usage[{"/kubepods/other", "gpu0"}] = 2 * kGib;
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty()) << "nobody knows what it had";
+  sight_.cgroup_usage_before[{"/kubepods/other", "gpu0"}] = 1 * kGib;
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty());
 }
 
 TEST_F(NodeBooksTest, NothingIsFreedWhileAPodSourceFails) {

@@ -92,6 +92,7 @@ void NodeWatcher::LookAtDevices(NodeSight* sight, std::vector<absl::Status>* pro
   }
   std::sort(sight->devices.begin(), sight->devices.end(),
             [](const Device& a, const Device& b) { return a.region < b.region; });
+  sight->cgroup_usage_before = std::exchange(cgroup_usage_before_, sight->cgroup_usage);
 }
 
 void NodeWatcher::Measure(DeviceBackend* backend, const std::vector<std::string>& cgroups,

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -48,6 +49,8 @@ class NodeWatcher {
   const std::unique_ptr<PodSource> described_;
   std::vector<std::vector<Device>> scanned_;         // By backend, the last good scan.
   std::map<std::string, DeviceBackend*> by_region_;  // Whose a region is.
+  // What the last look saw: NodeSight::cgroup_usage.
+  std::map<std::pair<std::string, std::string>, uint64_t> cgroup_usage_before_;
 };
 
 }  // namespace dmem::client

@@ -108,6 +108,12 @@ TEST_F(NodeWatcherTest, PodIsMappedAndItsCgroupIsFoundWhereKubeletPutsIt) {
   EXPECT_EQ(sight.pods[0].node_cgroup, kPodCgroup);
   EXPECT_THAT(first_.asked, ElementsAre(kPodCgroup));
   EXPECT_THAT(sight.cgroup_usage, ElementsAre(Pair(Pair(kPodCgroup, "gpu0"), 5)));
+  EXPECT_THAT(sight.cgroup_usage_before, IsEmpty());
+
+  first_.usage.cgroups = {{kPodCgroup, "gpu0", 6, {}}};
+  sight = Look();
+  EXPECT_THAT(sight.cgroup_usage, ElementsAre(Pair(Pair(kPodCgroup, "gpu0"), 6)));
+  EXPECT_THAT(sight.cgroup_usage_before, ElementsAre(Pair(Pair(kPodCgroup, "gpu0"), 5)));
 }
 
 TEST_F(NodeWatcherTest, AfterAFailedScanTheDevicesStayAndNothingIsKnownOfTheirUse) {
