@@ -90,7 +90,8 @@ void MemoryStore::DropOldRecords(uint64_t keep_from) {
     const auto oldest = records.begin();
     const uint64_t last = oldest->second.first;
     const bool is_wanted = last >= keep_from && medium_->record_bytes_ <= medium_->keep_bytes_;
-    if (last > medium_->checkpoint_sequence_ || is_wanted) return;
+    // The record that the checkpoint is at stays, so that there is an oldest one.
+    if (last >= medium_->checkpoint_sequence_ || is_wanted) return;
     medium_->record_bytes_ -= oldest->second.second.size();
     records.erase(oldest);
   }

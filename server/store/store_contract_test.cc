@@ -162,6 +162,18 @@ TEST_P(StoreContractTest, RecordsAfterTheCheckpointStayWhateverIsWanted) {
   EXPECT_THAT(seen_.records, ElementsAre("x", "x", "x"));
 }
 
+TEST_P(StoreContractTest, TheRecordThatTheCheckpointIsAtStaysWhateverIsWanted) {
+  epoch_ = Reopen().epoch;
+  for (uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(Append(i, i, "x").ok());
+  CheckpointDelta checkpoint;
+  checkpoint.sequence = 3;
+  checkpoint.keep_from = 100;
+  ASSERT_TRUE(store_->Checkpoint(checkpoint).ok());
+  const uint64_t oldest = store_->Kept()->oldest_sequence;
+  EXPECT_GE(oldest, 1u) << "there is an oldest record as soon as there was one";
+  EXPECT_LE(oldest, 3u);
+}
+
 TEST_P(StoreContractTest, AppendsGoOnAfterReopening) {
   epoch_ = Reopen().epoch;
   ASSERT_TRUE(Append(1, 2, "a").ok());
