@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/cgroup_path.h"
 #include "server/convert.h"
 
 namespace dmem::server {
@@ -167,9 +167,7 @@ EventMatcher::EventMatcher(const v1::EventFilter& filter, const State& state) : 
 }
 
 bool EventMatcher::IsWanted(absl::string_view cgroup) const {
-  if (filter_.cgroup() == "/") return !cgroup.empty();
-  return absl::StartsWith(cgroup, filter_.cgroup()) &&
-         (cgroup.size() == filter_.cgroup().size() || cgroup[filter_.cgroup().size()] == '/');
+  return !cgroup.empty() && IsPathAtOrBelow(cgroup, filter_.cgroup());
 }
 
 bool EventMatcher::IsWantedRegion(absl::string_view region) const {

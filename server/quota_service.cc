@@ -9,13 +9,12 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "server/apply.h"
 #include "server/base/mutex.h"
 #include "server/batch_charge.h"
+#include "server/call_tasks.h"
 #include "server/errors.h"
 #include "server/list_events.h"
 #include "server/read.h"
-#include "server/record.h"
 #include "server/usage_report.h"
 #include "server/validation.h"
 #include "server/who_held.h"
@@ -26,23 +25,6 @@ namespace {
 
 bool IsPrintable(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
-}
-
-bool NeedsChargeId(const v1::ChargeRequest& request) { return request.charge_id().empty(); }
-bool NeedsChargeId(const v1::ReconcileRequest&) { return true; }
-template <typename Request>
-bool NeedsChargeId(const Request&) {
-  return false;
-}
-
-// The session that a request carries; 0: none.
-template <typename Request>
-auto SessionOf(const Request& request, int) -> decltype(request.session()) {
-  return request.session();
-}
-template <typename Request>
-uint64_t SessionOf(const Request&, long) {  // NOLINT: the worse match
-  return 0;
 }
 
 void NoteAudit(const v1::CheckResponse& response, RpcMetrics* metrics) {
@@ -62,83 +44,6 @@ std::string ActorOf(const grpc::CallbackServerContext& context) {
   }
   return context.peer().substr(0, kActorBytesMax);
 }
-
-// A command in the writer's queue.
-template <typename Request, typename Response>
-class CommandTask final : public WriterTask {
- public:
-  CommandTask(const Call& call, const Request* request, Response* response, SessionKeeper* keeper,
-              std::string actor)
-      : call_(call),
-        keeper_(keeper),
-        request_(request),
-        response_(response),
-        actor_(std::move(actor)),
-        bytes_(request->ByteSizeLong()) {}
-
-  size_t record_bytes() const override {
-    return bytes_ + kEntryOverheadBytes + EffectsBytes(*request_);
-  }
-  size_t queued_bytes() const override { return bytes_; }
-
-  bool Run(Turn* turn) override {
-    CommandInput input;
-    input.time_us = turn->NextCommandTime();
-    input.actor = actor_;
-    if (NeedsChargeId(*request_)) input.generated_charge_id = turn->NewChargeId();
-    const uint64_t before = turn->state().scalars.sequence;
-    outcome_ = Apply(input, *request_, turn->ledger(), response_);
-    const uint64_t after = turn->state().scalars.sequence;
-    if (after != before) {
-      AppendEntry(input, outcome_, *request_, *turn->ledger(), turn->record());
-    }
-    // Whoever calls is alive.
-    const uint64_t session = SessionOf(*request_, 0);
-    if (session != 0 && turn->ledger()->CheckSession(session).ok())
-      keeper_->Heard(session, input.time_us);
-    return true;
-  }
-
-  void Complete(const absl::Status& commit) override {
-    call_.Finish(commit.ok() ? outcome_ : commit);
-  }
-
- private:
-  const Call call_;
-  SessionKeeper* const keeper_;
-  const Request* const request_;
-  Response* const response_;
-  const std::string actor_;
-  const size_t bytes_;
-  absl::Status outcome_;
-};
-
-// A short read in the writer's queue: it sees what came before it, and is answered when that is
-// durable.
-template <typename Request, typename Response>
-class ShortReadTask final : public WriterTask {
- public:
-  ShortReadTask(const Call& call, const Request* request, Response* response)
-      : call_(call), request_(request), response_(response) {}
-
-  size_t record_bytes() const override { return 0; }
-  size_t queued_bytes() const override { return sizeof(*this); }
-
-  bool Run(Turn* turn) override {
-    outcome_ = Read(turn->state(), turn->NextCommandTime(), *request_, response_);
-    return true;
-  }
-
-  void Complete(const absl::Status& commit) override {
-    call_.Finish(commit.ok() ? outcome_ : commit);
-  }
-
- private:
-  const Call call_;
-  const Request* const request_;
-  Response* const response_;
-  absl::Status outcome_;
-};
 
 constexpr absl::Duration kQuietTime = absl::Milliseconds(20);
 constexpr absl::Duration kQuietTimeMax = absl::Seconds(1);
@@ -209,9 +114,9 @@ absl::Status QuotaService::ReadLong(const ReadView& view, const v1::ListEventsRe
   return server::ListEvents(*events_, view.state(), request, response);
 }
 
-template <typename Request, typename Response>
-grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context,
-                                                 const Request* request, Response* response) {
+template <typename Request, typename Run>
+grpc::ServerUnaryReactor* QuotaService::OnReader(Method method, Context* context,
+                                                 const Request* request, Run run) {
   const Call call(method, context->DefaultReactor(), metrics_);
   if (absl::Status refused = Admit(*request); !refused.ok()) {
     call.Finish(refused);
@@ -221,25 +126,39 @@ grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context
     call.Finish(Overloaded("long reads", readers_->queue_max()));
     return call.reactor();
   }
-  writer_->RequestView([this, call, request, response](absl::StatusOr<ReadView> view) {
+  writer_->RequestView([this, call, run](absl::StatusOr<ReadView> view) {
     if (!view.ok()) {
       readers_->Cancel();
       call.Finish(view.status());
       return;
     }
-    readers_->Submit([this, call, request, response, view = *std::move(view)]() mutable {
-      absl::Status outcome = ReadLong(view, *request, response);
-      view = ReadView();  // Given back before the answer, so that it never waits for a slow caller.
-      if (writer_->failed()) outcome = StoreFailed();
-      if (outcome.ok()) {
-        NoteAudit(*response, metrics_);
-      } else {
-        response->Clear();
-      }
-      call.Finish(outcome);
-    });
+    readers_->Submit(
+        [call, run, view = *std::move(view)]() mutable { run(call, std::move(view)); });
   });
   return call.reactor();
+}
+
+template <typename Response>
+void QuotaService::FinishRead(const Call& call, absl::Status outcome, Response* response) {
+  if (writer_->failed()) outcome = StoreFailed();
+  if (outcome.ok()) {
+    NoteAudit(*response, metrics_);
+  } else {
+    response->Clear();
+  }
+  call.Finish(outcome);
+}
+
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context,
+                                                 const Request* request, Response* response) {
+  return OnReader(method, context, request,
+                  [this, request, response](const Call& call, ReadView view) {
+                    absl::Status outcome = ReadLong(view, *request, response);
+                    // Given back before the answer, so that it never waits for a slow caller.
+                    view = ReadView();
+                    FinishRead(call, std::move(outcome), response);
+                  });
 }
 
 template <typename PastRead, typename Response>
@@ -262,37 +181,19 @@ void QuotaService::TakeSteps(const Call& call, Context* context, std::shared_ptr
       return;
     }
   }
-  read.reset();  // The view is given back before the answer, so that it never waits for a caller.
-  absl::Status outcome = is_done.status();
-  if (writer_->failed()) outcome = StoreFailed();
-  if (!outcome.ok()) response->Clear();
-  call.Finish(outcome);
+  read.reset();  // With the view, as in LongRead.
+  FinishRead(call, is_done.status(), response);
 }
 
 template <typename PastRead, typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::ReadPast(Method method, Context* context,
                                                  const Request* request, Response* response) {
-  const Call call(method, context->DefaultReactor(), metrics_);
-  if (absl::Status refused = Admit(*request); !refused.ok()) {
-    call.Finish(refused);
-    return call.reactor();
-  }
-  if (!readers_->Reserve()) {
-    call.Finish(Overloaded("long reads", readers_->queue_max()));
-    return call.reactor();
-  }
-  writer_->RequestView([this, call, context, request, response](absl::StatusOr<ReadView> view) {
-    if (!view.ok()) {
-      readers_->Cancel();
-      call.Finish(view.status());
-      return;
-    }
-    readers_->Submit([this, call, context, request, response, view = *std::move(view)]() mutable {
-      TakeSteps(call, context, std::make_shared<PastRead>(events_, std::move(view), request),
-                response);
-    });
-  });
-  return call.reactor();
+  return OnReader(method, context, request,
+                  [this, context, request, response](const Call& call, ReadView view) {
+                    TakeSteps(call, context,
+                              std::make_shared<PastRead>(events_, std::move(view), request),
+                              response);
+                  });
 }
 
 grpc::ServerUnaryReactor* QuotaService::Register(Context* context,

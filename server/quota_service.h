@@ -157,6 +157,11 @@ class QuotaService final : public v1::QuotaService::CallbackService {
   absl::Status ReadLong(const ReadView& view, const Request& request, Response* response);
   absl::Status ReadLong(const ReadView& view, const v1::ListEventsRequest& request,
                         v1::ListEventsResponse* response);
+  // Calls `run` with a view of what is committed, on a thread that has time.
+  template <typename Request, typename Run>
+  Reactor* OnReader(Method method, Context* context, const Request* request, Run run);
+  template <typename Response>
+  void FinishRead(const Call& call, absl::Status outcome, Response* response);
   template <typename Request, typename Response>
   Reactor* LongRead(Method method, Context* context, const Request* request, Response* response);
   // A read so long that it gives way to others after each of its steps.

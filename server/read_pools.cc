@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "core/errors.h"
 #include "core/limit_text.h"
 #include "core/protection.h"
 #include "core/views.h"
+#include "server/cgroup_path.h"
 #include "server/convert.h"
 #include "server/errors.h"
 #include "server/read.h"
@@ -22,12 +22,6 @@ namespace {
 
 // With room in the message for what is around it.
 constexpr size_t kTextBytesMax = (4 << 20) - 4096;
-
-// Whether `path` is `ancestor` or below it, for a cgroup that has not been made.
-bool IsPathAtOrBelow(absl::string_view path, absl::string_view ancestor) {
-  if (ancestor == "/" || path == ancestor) return true;
-  return absl::StartsWith(path, absl::StrCat(ancestor, "/"));
-}
 
 v1::EvictValuableResponse::Decision DecisionOf(EvictDecision decision) {
   switch (decision) {

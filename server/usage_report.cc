@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/errors.h"
 #include "core/views.h"
+#include "server/cgroup_path.h"
 #include "server/convert.h"
 
 namespace dmem::server {
@@ -27,12 +27,6 @@ std::string ListingOf(v1::ReportUsageRequest request) {
   request.clear_page_token();
   request.clear_page_size();
   return absl::StrCat("usage ", request.SerializeAsString());
-}
-
-bool IsAtOrBelow(absl::string_view cgroup, absl::string_view top) {
-  if (top.empty() || top == "/") return true;
-  return absl::StartsWith(cgroup, top) &&
-         (cgroup.size() == top.size() || cgroup[top.size()] == '/');
 }
 
 // The first `depth` components of a path; 0: all.
@@ -76,7 +70,7 @@ absl::Status UsageReportRead::Start() {
 }
 
 bool UsageReportRead::IsMeant(const Place& place) const {
-  return IsAtOrBelow(place.cgroup, request_.cgroup()) &&
+  return (request_.cgroup().empty() || IsPathAtOrBelow(place.cgroup, request_.cgroup())) &&
          (request_.region().empty() || regions_.IsAtOrBelow(place.region, request_.region()));
 }
 

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/errors.h"
+#include "server/cgroup_path.h"
 #include "server/convert.h"
 
 namespace dmem::server {
@@ -24,12 +24,6 @@ std::string ListingOf(v1::WhoHeldRequest request) {
   request.clear_page_token();
   request.clear_page_size();
   return absl::StrCat("who ", request.SerializeAsString());
-}
-
-bool IsAtOrBelow(absl::string_view cgroup, absl::string_view top) {
-  if (top.empty() || top == "/") return true;
-  return absl::StartsWith(cgroup, top) &&
-         (cgroup.size() == top.size() || cgroup[top.size()] == '/');
 }
 
 void SetFacts(const ChargeFacts& facts, v1::Holding* holding) {
@@ -48,7 +42,8 @@ WhoHeldRead::WhoHeldRead(const EventLog* log, ReadView view, const v1::WhoHeldRe
       charges_(view_.state()) {}
 
 bool WhoHeldRead::IsMeant(const std::string& cgroup, uint64_t region) const {
-  return regions_.IsAtOrBelow(region, request_.region()) && IsAtOrBelow(cgroup, request_.cgroup());
+  return regions_.IsAtOrBelow(region, request_.region()) &&
+         (request_.cgroup().empty() || IsPathAtOrBelow(cgroup, request_.cgroup()));
 }
 
 absl::Status WhoHeldRead::Start() {

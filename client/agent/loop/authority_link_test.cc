@@ -5,15 +5,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "client/agent/testing/temp_directory.h"
 #include "client/testing/mock_connection.h"
 
 namespace dmem::client {
@@ -27,10 +24,8 @@ constexpr uint64_t kGib = uint64_t{1} << 30;
 class AuthorityLinkTest : public ::testing::Test {
  protected:
   AuthorityLinkTest() {
-    std::string name = absl::StrCat(::testing::TempDir(), "/link.XXXXXX");
-    root_ = mkdtemp(name.data());
-    std::ofstream(absl::StrCat(root_, "/stat")) << "btime 1000\n";
-    incarnations_ = std::make_unique<Incarnations>(*Incarnations::Load(root_, root_));
+    root_.Write("stat", "btime 1000\n");
+    incarnations_ = std::make_unique<Incarnations>(*Incarnations::Load(root_.path(), root_.path()));
     config_.node_name = "n1";
     ON_CALL(*connection_, OpenSession).WillByDefault([this](const v1::OpenSessionRequest&, auto) {
       v1::OpenSessionResponse response;
@@ -85,7 +80,7 @@ class AuthorityLinkTest : public ::testing::Test {
     return device;
   }
 
-  std::string root_;
+  TempDirectory root_;
   AgentConfig config_;
   absl::Time now_ = absl::FromUnixSeconds(2000);
   uint64_t sequence_ = 10;

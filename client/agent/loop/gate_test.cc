@@ -4,31 +4,23 @@
 #include "client/agent/loop/gate.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <string>
 
-#include "absl/strings/str_cat.h"
+#include "client/agent/testing/temp_directory.h"
 
 namespace dmem::client {
 namespace {
 
 class GateTest : public ::testing::Test {
  protected:
-  GateTest() {
-    std::string name = absl::StrCat(::testing::TempDir(), "/gate.XXXXXX");
-    directory_ = mkdtemp(name.data());
-  }
-  bool IsOpen(const std::string& uid) const {
-    return access(absl::StrCat(directory_, "/", uid).c_str(), F_OK) == 0;
-  }
+  bool IsOpen(const std::string& uid) const { return directory_.Exists(uid); }
 
-  std::string directory_;
+  TempDirectory directory_;
 };
 
 TEST_F(GateTest, FilesComeAndGoWithThePodsThatMayStart) {
-  Gate gate(directory_);
+  Gate gate(directory_.path());
   EXPECT_TRUE(gate.Set({"a", "b"}).ok());
   EXPECT_TRUE(IsOpen("a") && IsOpen("b"));
   EXPECT_TRUE(gate.Set({"b"}).ok());
@@ -37,14 +29,14 @@ TEST_F(GateTest, FilesComeAndGoWithThePodsThatMayStart) {
 }
 
 TEST_F(GateTest, FilesOfOthersStay) {
-  Gate(directory_).Set({"a"}).IgnoreError();
-  Gate gate(directory_);
+  Gate(directory_.path()).Set({"a"}).IgnoreError();
+  Gate gate(directory_.path());
   EXPECT_TRUE(gate.Set({}).ok());
   EXPECT_TRUE(IsOpen("a")) << "of an agent before, whose pods may run";
 }
 
 TEST_F(GateTest, NameThatLeadsOutOfTheDirectoryMakesNothing) {
-  Gate gate(directory_);
+  Gate gate(directory_.path());
   EXPECT_TRUE(gate.Set({"../x", "", ".", "a/b"}).ok());
   EXPECT_FALSE(IsOpen("../x"));
   EXPECT_FALSE(IsGateName("../x"));
@@ -53,7 +45,7 @@ TEST_F(GateTest, NameThatLeadsOutOfTheDirectoryMakesNothing) {
 }
 
 TEST_F(GateTest, DirectoryThatIsNotThereIsAnErrorThatNamesTheFile) {
-  Gate gate(absl::StrCat(directory_, "/none"));
+  Gate gate(directory_.path() + "/none");
   const absl::Status status = gate.Set({"a"});
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_NE(status.message().find("/none/a"), absl::string_view::npos);

@@ -4,14 +4,11 @@
 #include "client/agent/loop/incarnations.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/testing/temp_directory.h"
 
 namespace dmem::client {
 namespace {
@@ -19,23 +16,19 @@ namespace {
 class IncarnationsTest : public ::testing::Test {
  protected:
   IncarnationsTest() {
-    std::string name = absl::StrCat(::testing::TempDir(), "/incarnations.XXXXXX");
-    root_ = mkdtemp(name.data());
     Boot(1000);
     device_.region = "gpu0";
     device_.token = "a b";  // Tokens are opaque.
   }
 
-  void Boot(int seconds) {
-    std::ofstream(absl::StrCat(root_, "/stat")) << "cpu 1 2 3\nbtime " << seconds << "\n";
-  }
+  void Boot(int seconds) { root_.Write("stat", absl::StrCat("cpu 1 2 3\nbtime ", seconds, "\n")); }
   Incarnations Load() {
-    absl::StatusOr<Incarnations> loaded = Incarnations::Load(root_, absl::StrCat(root_, "/state"));
+    absl::StatusOr<Incarnations> loaded = Incarnations::Load(root_.path(), root_.path() + "/state");
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     return *std::move(loaded);
   }
 
-  std::string root_;
+  TempDirectory root_;
   Device device_;
 };
 
@@ -83,23 +76,22 @@ TEST_F(IncarnationsTest, LostFileIsMadeGoodByTheAuthoritysNumber) {
 }
 
 TEST_F(IncarnationsTest, FileThatIsGarbageCountsForNothing) {
-  mkdir(absl::StrCat(root_, "/state").c_str(), 0755);
-  std::ofstream(absl::StrCat(root_, "/state/incarnations"))
-      << "1000 gpu0 5000 works =61\n1000 gpu0\n999 gpu0 5 works =61\n\n";
+  root_.Write("state/incarnations",
+              "1000 gpu0 5000 works =61\n1000 gpu0\n999 gpu0 5 works =61\n\n");
   EXPECT_EQ(Load().Of(device_), 1000000u);
 }
 
 TEST_F(IncarnationsTest, DirectoryThatCannotBeWrittenIsReportedAndNothingElse) {
-  std::ofstream(absl::StrCat(root_, "/state")) << "a file";
+  root_.Write("state", "a file");
   Incarnations incarnations = Load();
   EXPECT_EQ(incarnations.Of(device_), 1000000u);
   EXPECT_FALSE(incarnations.status().ok());
 }
 
 TEST_F(IncarnationsTest, WithoutABootTimeThereIsAnErrorThatNamesTheFile) {
-  std::ofstream(absl::StrCat(root_, "/stat")) << "cpu 1 2 3\n";
-  const absl::Status status = Incarnations::Load(root_, root_).status();
-  EXPECT_EQ(status.message(), absl::StrCat(root_, "/stat has no line \"btime SECONDS\""));
+  root_.Write("stat", "cpu 1 2 3\n");
+  const absl::Status status = Incarnations::Load(root_.path(), root_.path()).status();
+  EXPECT_EQ(status.message(), absl::StrCat(root_.path(), "/stat has no line \"btime SECONDS\""));
 }
 
 }  // namespace
