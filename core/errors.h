@@ -70,7 +70,6 @@ absl::Status ReconcileOverflows(absl::string_view counter_region, ByteCount usag
 // More `objects` than one charge may have.
 absl::Status TooManyOfCharge(absl::string_view charge_id, absl::string_view objects,
                              uint64_t bound);
-// A LOST region that holds `held` cannot come back: its group `group` uses `usage`.
 absl::Status TextTooLong(absl::string_view file, uint64_t bytes_max);
 
 // FAILED_PRECONDITION

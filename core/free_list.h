@@ -12,6 +12,7 @@
 
 namespace dmem {
 
+// Brings all of a record that will be written closer to the processor.
 template <typename Record>
 void PrefetchRecord(const Record& record) {
   constexpr size_t kCacheLineBytes = 64;
