@@ -109,11 +109,11 @@ class Connection {
       const v1::GetServerInfoRequest& request, absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ListEventsResponse> ListEvents(const v1::ListEventsRequest& request,
                                                             absl::Duration timeout) = 0;
-  // Shows `visit` each message, without a deadline, until it returns false (OK) or the stream ends.
   virtual absl::StatusOr<v1::WhoHeldResponse> WhoHeld(const v1::WhoHeldRequest& request,
                                                       absl::Duration timeout) = 0;
   virtual absl::StatusOr<v1::ReportUsageResponse> ReportUsage(const v1::ReportUsageRequest& request,
                                                               absl::Duration timeout) = 0;
+  // Shows `visit` each message, without a deadline, until it returns false (OK) or the stream ends.
   virtual absl::Status Watch(const v1::WatchRequest& request,
                              const std::function<bool(const v1::WatchResponse&)>& visit) = 0;
 };

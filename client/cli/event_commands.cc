@@ -15,6 +15,7 @@
 #include "client/cli/event_text.h"
 #include "client/cli/explain.h"
 #include "client/cli/options.h"
+#include "client/cli/when.h"
 
 namespace dmem::client {
 namespace {
@@ -57,11 +58,7 @@ absl::StatusOr<uint64_t> PrintKept(Session& session, const Options& options,
   v1::ListEventsRequest request;
   *request.mutable_filter() = FilterOf(options);
   request.set_page_size(kPageSize);
-  if (since.has_value()) {
-    const int64_t micros = absl::ToUnixMicros(session.Now() - *since);
-    request.mutable_since()->set_seconds(micros / 1000000);
-    request.mutable_since()->set_nanos(static_cast<int32_t>(micros % 1000000 * 1000));
-  }
+  if (since.has_value()) *request.mutable_since() = ToProto(session.Now() - *since);
   for (;;) {
     const auto page = session.client().ListEvents(request);
     if (!page.ok()) return page.status();

@@ -9,21 +9,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
-#include "absl/time/time.h"
 #include "client/cli/byte_size.h"
 #include "client/cli/table.h"
+#include "client/cli/when.h"
 
 namespace dmem::client {
 namespace {
 
 // Items told one by one; of more the number is told.
 constexpr int kItemsTold = 4;
-
-std::string Time(const google::protobuf::Timestamp& time) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ",
-                          absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos()),
-                          absl::UTCTimeZone());
-}
 
 // "REGION_CHANGE_KIND_MADE_EXPLICIT" as "made explicit".
 std::string Words(absl::string_view name, absl::string_view prefix) {
@@ -218,7 +212,7 @@ std::string What(const v1::Event& event) {
 }  // namespace
 
 std::string EventLine(const v1::Event& event) {
-  return absl::StrCat(Time(event.time()), "  ", event.sequence(), "  ",
+  return absl::StrCat(FormatWhen(FromProto(event.time())), "  ", event.sequence(), "  ",
                       event.actor().empty() ? "-" : Cell(event.actor()), "  ",
                       Printable(What(event)));
 }

@@ -15,7 +15,7 @@ namespace dmem::client {
 
 // A time as people type it, in UTC where no zone is said: "14:02" and "14:02:30" (the last time
 // that it was so late), "2026-11-23", "2026-11-23T14:02", "2026-11-23T14:02:30.5", RFC 3339 with a
-// zone, or how long ago: "90s", "10m", "24h". `option` is named in the error.
+// zone, or how long ago: "90s", "10m", "24h".
 absl::StatusOr<absl::Time> ParseWhen(const std::string& text, absl::Time now);
 
 // To the microsecond, which is what the server keeps.

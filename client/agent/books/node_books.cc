@@ -39,8 +39,8 @@ class Bookkeeper {
     }
     for (const KnownItem& item : sight.known) {
       known_[{item.charge_id, item.region}] = &item;
-      // Two of one base: the later one was sent by an agent that ended before the answer came, and
-      // Reconcile gives it back.
+      // Two of one base: the later one was sent by an agent that ended before the answer came. It
+      // is taken for that of a pod that is gone.
       known_by_base_.emplace(
           std::make_pair(item.charge_id.substr(0, item.charge_id.find('~')), item.region), &item);
     }
