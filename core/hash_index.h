@@ -13,8 +13,8 @@
 namespace dmem {
 
 // A linear hash table whose chains run through the records themselves, so that it costs 8 bytes a
-// record beside its hash, never stops to rehash (it splits one bucket with each growth), and is
-// copied with a snapshot.
+// record beside its hash and its link, never stops to rehash (it splits one bucket with each
+// growth), and is copied with a snapshot.
 //
 // A lookup waits for memory more than for anything else. So a bucket holds, beside its first
 // record, a filter of the hashes in its chain: what is not there is mostly found out without

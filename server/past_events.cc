@@ -17,7 +17,7 @@ namespace dmem::server {
 namespace {
 
 constexpr size_t kReadBytes = 16 << 20;
-// Of a step: so many events are about what fits some MiB, and take some milliseconds.
+// Of a step, as far as the number of sequences read at once decides it.
 constexpr size_t kEventsWanted = 4000;
 constexpr uint64_t kWindowMax = 65536;
 

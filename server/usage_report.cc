@@ -18,8 +18,6 @@ namespace {
 
 constexpr uint64_t kPageSizeDefault = 1000;
 constexpr size_t kRowsMax = 250000;
-// Charges that ended since, in the memory of a read.
-constexpr size_t kEndedMax = 4000000;
 // Of one step.
 constexpr size_t kItemsOfStep = 20000;
 
@@ -45,9 +43,7 @@ UsageReportRead::UsageReportRead(const EventLog* log, ReadView view,
     : view_(std::move(view)),
       request_(*request),
       listing_(ListingOf(*request)),
-      events_(log, view_.state().scalars.sequence),
-      regions_(view_.state()),
-      charges_(view_.state()) {
+      past_(log, view_.state()) {
   const auto has = [this](v1::UsageKey key) {
     return std::find(request_.by().begin(), request_.by().end(), key) != request_.by().end();
   };
@@ -66,20 +62,21 @@ absl::Status UsageReportRead::Start() {
   const absl::StatusOr<PastPage> page = ParsePastToken(listing_, request_.page_token(), to_us);
   if (!page.ok()) return page.status();
   page_ = *page;
-  return events_.DownTo(from_us_);
+  return past_.DownTo(from_us_);
 }
 
 bool UsageReportRead::IsMeant(const Place& place) const {
   return (request_.cgroup().empty() || IsPathAtOrBelow(place.cgroup, request_.cgroup())) &&
-         (request_.region().empty() || regions_.IsAtOrBelow(place.region, request_.region()));
+         (request_.region().empty() ||
+          past_.regions().IsAtOrBelow(place.region, request_.region()));
 }
 
 template <typename OwnerOf>
 UsageReportRead::Sums& UsageReportRead::SumsOf(const Place& place, const OwnerOf& owner_of) {
   Key key;
   if (by_cgroup_) std::get<0>(key) = Cut(place.cgroup, request_.cgroup_depth());
-  if (by_region_) std::get<1>(key) = regions_.NameOf(place.region);
-  if (by_group_) std::get<2>(key) = regions_.GroupOf(place.region);
+  if (by_region_) std::get<1>(key) = past_.regions().NameOf(place.region);
+  if (by_group_) std::get<2>(key) = past_.regions().GroupOf(place.region);
   if (by_owner_) {
     const v1::Owner owner = owner_of();
     std::get<3>(key) = owner.kind();
@@ -123,12 +120,12 @@ absl::StatusOr<bool> UsageReportRead::Step(v1::ReportUsageResponse* response) {
     has_present_ = AddPresent();
   } else {
     const absl::StatusOr<bool> was_last =
-        events_.Step([this](const v1::Event& event) { Undo(event); });
+        past_.Step([this](const v1::Event& event) { Undo(event); });
     if (!was_last.ok()) return was_last;
     is_done = *was_last;
   }
   if (rows_.size() > kRowsMax) return TooMany("rows", kRowsMax);
-  if (charges_.size() > kEndedMax) return TooMany("charges held since then", kEndedMax);
+  if (absl::Status status = past_.CheckBounds(); !status.ok()) return status;
   if (!is_done) return false;
   if (absl::Status status = Finish(response); !status.ok()) return status;
   return true;
@@ -140,35 +137,26 @@ unsigned __int128 UsageReportRead::WeightOf(const v1::Event& event) const {
 }
 
 void UsageReportRead::Undo(const v1::Event& event) {
-  charges_.BeforeUndo(event);
   switch (event.what_case()) {
-    case v1::Event::kRegionChanged:
-      regions_.Undo(event.region_changed());
-      break;
     case v1::Event::kChargeGranted:
       UndoGrant(event);
       break;
     case v1::Event::kChargeChanged:
-      omitted_items_ += event.charge_changed().omitted_items();
       UndoChange(event);
       break;
     case v1::Event::kMeasured:
       UndoMeasured(event);
       break;
-    case v1::Event::kOmitted:
-      omitted_items_ += event.omitted().events();
-      break;
     default:
       break;
   }
-  charges_.AfterUndo(event);
 }
 
 void UsageReportRead::UndoGrant(const v1::Event& event) {
   const v1::ChargeGranted& charge = event.charge_granted();
   const unsigned __int128 weight = WeightOf(event);
   for (const v1::ChargeItem& item : charge.items()) {
-    const Place place = {item.cgroup(), regions_.IdOf(item.region())};
+    const Place place = {item.cgroup(), past_.regions().IdOf(item.region())};
     if (!IsMeant(place)) continue;
     SumsOf(place, [&] { return charge.owner(); }).booked -= weight * item.bytes();
   }
@@ -178,10 +166,10 @@ void UsageReportRead::UndoChange(const v1::Event& event) {
   const v1::ChargeChanged& charge = event.charge_changed();
   const unsigned __int128 weight = WeightOf(event);
   for (const v1::ItemChange& item : charge.items()) {
-    const Place place = {item.cgroup(), regions_.IdOf(item.region())};
+    const Place place = {item.cgroup(), past_.regions().IdOf(item.region())};
     if (!IsMeant(place)) continue;
-    Sums& sums =
-        SumsOf(place, [&] { return charges_.FactsOf(charge.charge_id(), event.sequence()).owner; });
+    Sums& sums = SumsOf(
+        place, [&] { return past_.charges().FactsOf(charge.charge_id(), event.sequence()).owner; });
     sums.booked -= weight * (Wide(item.after_bytes()) - item.before_bytes());
     sums.measured -= weight * (Wide(item.measured_after_bytes()) - item.measured_before_bytes());
   }
@@ -190,11 +178,11 @@ void UsageReportRead::UndoChange(const v1::Event& event) {
 void UsageReportRead::UndoMeasured(const v1::Event& event) {
   const unsigned __int128 weight = WeightOf(event);
   for (const v1::ItemMeasured& item : event.measured().items()) {
-    const std::string cgroup = charges_.PathOf(item.cgroup());
-    const Place place = {cgroup, regions_.IdOf(item.region())};
+    const std::string cgroup = past_.charges().PathOf(item.cgroup());
+    const Place place = {cgroup, past_.regions().IdOf(item.region())};
     if (!IsMeant(place)) continue;
-    Sums& sums =
-        SumsOf(place, [&] { return charges_.FactsOf(item.charge_id(), event.sequence()).owner; });
+    Sums& sums = SumsOf(
+        place, [&] { return past_.charges().FactsOf(item.charge_id(), event.sequence()).owner; });
     sums.measured -= weight * (Wide(item.after_bytes()) - item.before_bytes());
   }
 }
@@ -215,7 +203,7 @@ void UsageReportRead::SetRow(const Key& key, const Sums& sums, v1::UsageRow* row
 absl::Status UsageReportRead::Finish(v1::ReportUsageResponse* response) {
   ToProto(from_us_, response->mutable_from());
   ToProto(page_.time_us, response->mutable_to());
-  response->set_omitted_items(omitted_items_);
+  response->set_omitted_items(past_.omitted_items());
   const uint64_t size = request_.page_size() == 0 ? kPageSizeDefault : request_.page_size();
   Sums total;
   uint64_t n = 0;

@@ -15,9 +15,7 @@
 #include "absl/status/statusor.h"
 #include "dmem/v1/audit.pb.h"
 #include "server/event_log.h"
-#include "server/past_charges.h"
-#include "server/past_events.h"
-#include "server/past_regions.h"
+#include "server/past.h"
 #include "server/writer.h"
 
 namespace dmem::server {
@@ -26,7 +24,7 @@ namespace dmem::server {
 //   present usage × (to − from) − Σ over the later changes of change × (their time − from, cut to
 //   0 … to − from),
 // so one way back through the records is enough, in any order, and nothing is kept but the sums.
-// Goes in steps of some milliseconds each. All sums are modulo 2^128, as the ledger's own are.
+// Goes in steps. All sums are modulo 2^128, as the ledger's own are.
 //
 // Thread-compatible.
 class UsageReportRead {
@@ -72,13 +70,10 @@ class UsageReportRead {
   const v1::ReportUsageRequest& request_;
   const std::string listing_;
   bool by_cgroup_ = false, by_region_ = false, by_group_ = false, by_owner_ = false;
-  PastEvents events_;
-  PastRegions regions_;
-  PastCharges charges_;
+  Past past_;
   int64_t from_us_ = 0;
   PastPage page_;  // Its time is the end that counts.
   std::map<Key, Sums> rows_;
-  uint64_t omitted_items_ = 0;
   bool is_started_ = false;
   Index next_pool_ = 0;
   bool has_present_ = false;

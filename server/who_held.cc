@@ -17,8 +17,6 @@ namespace {
 
 constexpr size_t kPageSizeDefault = 100;
 constexpr size_t kHoldingsMax = 250000;
-// Charges that ended since, in the memory of a read.
-constexpr size_t kEndedMax = 4000000;
 
 std::string ListingOf(v1::WhoHeldRequest request) {
   request.clear_page_token();
@@ -37,12 +35,10 @@ WhoHeldRead::WhoHeldRead(const EventLog* log, ReadView view, const v1::WhoHeldRe
     : view_(std::move(view)),
       request_(*request),
       listing_(ListingOf(*request)),
-      events_(log, view_.state().scalars.sequence),
-      regions_(view_.state()),
-      charges_(view_.state()) {}
+      past_(log, view_.state()) {}
 
 bool WhoHeldRead::IsMeant(const std::string& cgroup, uint64_t region) const {
-  return regions_.IsAtOrBelow(region, request_.region()) &&
+  return past_.regions().IsAtOrBelow(region, request_.region()) &&
          (request_.cgroup().empty() || IsPathAtOrBelow(cgroup, request_.cgroup()));
 }
 
@@ -52,10 +48,10 @@ absl::Status WhoHeldRead::Start() {
   const absl::StatusOr<PastPage> page = ParsePastToken(listing_, request_.page_token(), at_us);
   if (!page.ok()) return page.status();
   page_ = *page;
-  if (absl::Status status = events_.DownTo(page_.time_us); !status.ok()) return status;
+  if (absl::Status status = past_.DownTo(page_.time_us); !status.ok()) return status;
   const State& state = view_.state();
   for (Index r = state.scalars.first_region; r != kNone; r = state.regions[r].next) {
-    if (!regions_.IsAtOrBelow(state.regions[r].id, request_.region())) continue;
+    if (!past_.regions().IsAtOrBelow(state.regions[r].id, request_.region())) continue;
     const Index root = state.regions[r].root_pool;
     for (Index pool = root; pool != kNone; pool = state.NextInSubtree(pool, root)) {
       AddPresent(pool);
@@ -89,47 +85,37 @@ absl::StatusOr<bool> WhoHeldRead::Step(v1::WhoHeldResponse* response) {
     if (absl::Status status = Start(); !status.ok()) return status;
     return false;
   }
-  const absl::StatusOr<bool> is_done =
-      events_.Step([this](const v1::Event& event) { Undo(event); });
+  const absl::StatusOr<bool> is_done = past_.Step([this](const v1::Event& event) { Undo(event); });
   if (!is_done.ok()) return is_done;
   if (holdings_.size() > kHoldingsMax) return TooMany("holdings", kHoldingsMax);
-  if (charges_.size() > kEndedMax) return TooMany("charges held since then", kEndedMax);
+  if (absl::Status status = past_.CheckBounds(); !status.ok()) return status;
   if (!*is_done) return false;
   if (absl::Status status = Finish(response); !status.ok()) return status;
   return true;
 }
 
 void WhoHeldRead::Undo(const v1::Event& event) {
-  charges_.BeforeUndo(event);
   switch (event.what_case()) {
-    case v1::Event::kRegionChanged:
-      regions_.Undo(event.region_changed());
-      break;
     case v1::Event::kChargeGranted: {
       const v1::ChargeGranted& charge = event.charge_granted();
       for (const v1::ChargeItem& item : charge.items()) {
         holdings_.erase({charge.charge_id(), event.sequence(), item.cgroup(),
-                         regions_.IdOf(item.region()), charge.reserved()});
+                         past_.regions().IdOf(item.region()), charge.reserved()});
       }
       break;
     }
     case v1::Event::kChargeChanged:
-      omitted_items_ += event.charge_changed().omitted_items();
       UndoChange(event);
-      break;
-    case v1::Event::kOmitted:
-      omitted_items_ += event.omitted().events();
       break;
     default:
       break;
   }
-  charges_.AfterUndo(event);
 }
 
 void WhoHeldRead::UndoChange(const v1::Event& event) {
   const v1::ChargeChanged& change = event.charge_changed();
   for (auto item = change.items().rbegin(); item != change.items().rend(); ++item) {
-    const uint64_t region = regions_.IdOf(item->region());
+    const uint64_t region = past_.regions().IdOf(item->region());
     if (!IsMeant(item->cgroup(), region)) continue;
     const Key after = {change.charge_id(), change.granted_sequence(), item->cgroup(), region,
                        item->reserved()};
@@ -141,7 +127,7 @@ void WhoHeldRead::UndoChange(const v1::Event& event) {
     const auto present = holdings_.find(after);
     if (item->kind() == v1::ITEM_CHANGE_KIND_REMOVED) {
       *holding.mutable_granted_at() = change.granted_at();
-      SetFacts(charges_.FactsOf(change.charge_id(), event.sequence()), &holding);
+      SetFacts(past_.charges().FactsOf(change.charge_id(), event.sequence()), &holding);
       *holding.mutable_ended_at() = event.time();
       holding.set_ended_by(change.cause());
       holding.set_ended_actor(event.actor());
@@ -157,12 +143,12 @@ void WhoHeldRead::UndoChange(const v1::Event& event) {
 }
 
 absl::Status WhoHeldRead::Finish(v1::WhoHeldResponse* response) {
-  if (regions_.IdOf(request_.region()) == 0 && holdings_.empty() &&
+  if (past_.regions().IdOf(request_.region()) == 0 && holdings_.empty() &&
       view_.state().FindRegion(request_.region()) == kNone) {
     return RegionNotFound(request_.region());
   }
   ToProto(page_.time_us, response->mutable_at());
-  response->set_omitted_items(omitted_items_);
+  response->set_omitted_items(past_.omitted_items());
   const uint64_t size = request_.page_size() == 0 ? kPageSizeDefault : request_.page_size();
   uint64_t n = 0;
   for (auto& [key, holding] : holdings_) {
@@ -174,7 +160,7 @@ absl::Status WhoHeldRead::Finish(v1::WhoHeldResponse* response) {
     holding.set_charge_id(std::get<0>(key));
     holding.set_granted_sequence(std::get<1>(key));
     holding.set_cgroup(std::get<2>(key));
-    holding.set_region(regions_.ShownNameOf(std::get<3>(key)));
+    holding.set_region(past_.regions().ShownNameOf(std::get<3>(key)));
     holding.set_reserved(std::get<4>(key));
     *response->add_holdings() = std::move(holding);
   }

@@ -15,14 +15,12 @@
 #include "absl/status/statusor.h"
 #include "dmem/v1/audit.pb.h"
 #include "server/event_log.h"
-#include "server/past_charges.h"
-#include "server/past_events.h"
-#include "server/past_regions.h"
+#include "server/past.h"
 #include "server/writer.h"
 
 namespace dmem::server {
 
-// Goes back from a view through the kept records, in steps of some milliseconds each.
+// Goes back from a view through the kept records, in steps.
 //
 // Thread-compatible.
 class WhoHeldRead {
@@ -48,12 +46,9 @@ class WhoHeldRead {
   const ReadView view_;
   const v1::WhoHeldRequest& request_;
   const std::string listing_;
-  PastEvents events_;
-  PastRegions regions_;
-  PastCharges charges_;
+  Past past_;
   PastPage page_;
   std::map<Key, v1::Holding> holdings_;
-  uint64_t omitted_items_ = 0;
   bool is_started_ = false;
 };
 
