@@ -325,6 +325,49 @@ TEST_F(DmemctlTest, DescribeShowsWhatNodesMeasured) {
                                 "  /a      n1/gpu1  1KiB  1024   <none>\n"));
 }
 
+TEST_F(DmemctlTest, GetHasColumnsOfWhatNodesMeasuredOnceOneHas) {
+  Answer<v1::ListRegionsResponse>(R"pb(
+    regions {
+      name: "n1/gpu0"
+      state: REGION_STATE_READY
+      capacity_bytes: 8192
+      grantable_bytes: 8192
+      usage_bytes: 2048
+      live_items: 1
+      device_used_at { seconds: 1699999990 }
+      device_used_bytes: 4096
+      unattributed_bytes: 1024
+      over_grant_bytes: 512
+    }
+    regions { name: "n2/gpu0" state: REGION_STATE_READY }
+  )pb");
+  EXPECT_EQ(Output({"get", "regions"}),
+            "NAME     STATUS  CAPACITY  GRANTABLE  USED  USE%  ITEMS  PARENT  DEVICE-USED  "
+            "UNATTRIBUTED  OVER-GRANT\n"
+            "n1/gpu0  ready   8KiB      8KiB       2KiB  25%   1      <none>  4KiB         "
+            "1KiB          512B\n"
+            "n2/gpu0  ready   0         0          0     -     0      <none>  <none>       "
+            "<none>        <none>\n");
+  Answer<v1::ListChargesResponse>(R"pb(
+    charges {
+      charge_id: "c"
+      items { cgroup: "/a" region: "n1/gpu0" bytes: 2048 measured_bytes: 2560 }
+      granted_at { seconds: 1699999990 }
+      measured_bytes: 2560
+      over_grant_bytes: 512
+    }
+    charges {
+      charge_id: "d"
+      items { cgroup: "/a" region: "n2/gpu0" bytes: 1024 }
+      granted_at { seconds: 1699999990 }
+    }
+  )pb");
+  EXPECT_EQ(Output({"get", "charges"}),
+            "NAME  STATE  BYTES  ITEMS  CGROUP  REGION   OWNER   AGE  MEASURED  OVER-GRANT\n"
+            "c     held   2KiB   1      /a      n1/gpu0  <none>  10s  2.5KiB    512B\n"
+            "d     held   1KiB   1      /a      n2/gpu0  <none>  10s  <none>    <none>\n");
+}
+
 TEST_F(DmemctlTest, DescribeGroupAndCgroup) {
   Answer<v1::ListRegionsResponse>(kRegions);
   Answer<v1::ListPoolsResponse>("");

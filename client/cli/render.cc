@@ -59,6 +59,13 @@ std::string ChargeState(const v1::Charge& charge) {
   }
 }
 
+bool IsMeasured(const v1::ChargeItem& item) { return item.has_measured_bytes(); }
+
+bool IsMeasured(const v1::Charge& charge) {
+  return std::any_of(charge.items().begin(), charge.items().end(),
+                     [](const v1::ChargeItem& item) { return IsMeasured(item); });
+}
+
 // Saturates, like the amounts themselves.
 uint64_t TotalBytes(const v1::Charge& charge) {
   uint64_t total = 0;
@@ -100,12 +107,29 @@ std::string FirstOf(const v1::Charge& charge, Get get) {
 }  // namespace
 
 Table RegionTable(const Repeated<v1::Region>& regions) {
-  Table table({"NAME", "STATUS", "CAPACITY", "GRANTABLE", "USED", "USE%", "ITEMS", "PARENT"});
+  const bool measured = std::any_of(regions.begin(), regions.end(), [](const v1::Region& region) {
+    return region.has_device_used_at();
+  });
+  std::vector<std::string> headers = {"NAME", "STATUS", "CAPACITY", "GRANTABLE",
+                                      "USED", "USE%",   "ITEMS",    "PARENT"};
+  if (measured) headers.insert(headers.end(), {"DEVICE-USED", "UNATTRIBUTED", "OVER-GRANT"});
+  Table table(headers);
   for (const v1::Region& region : regions) {
-    table.AddRow({region.name(), RegionStatus(region), FormatByteSize(region.capacity_bytes()),
-                  FormatByteSize(region.grantable_bytes()), FormatByteSize(region.usage_bytes()),
-                  FormatPercent(region.usage_bytes(), region.grantable_bytes()),
-                  absl::StrCat(region.live_items()), region.parent()});
+    std::vector<std::string> row = {region.name(),
+                                    RegionStatus(region),
+                                    FormatByteSize(region.capacity_bytes()),
+                                    FormatByteSize(region.grantable_bytes()),
+                                    FormatByteSize(region.usage_bytes()),
+                                    FormatPercent(region.usage_bytes(), region.grantable_bytes()),
+                                    absl::StrCat(region.live_items()),
+                                    region.parent()};
+    if (measured) {
+      const bool known = region.has_device_used_at();
+      row.push_back(known ? FormatByteSize(region.device_used_bytes()) : "");
+      row.push_back(known ? FormatByteSize(region.unattributed_bytes()) : "");
+      row.push_back(known ? FormatByteSize(region.over_grant_bytes()) : "");
+    }
+    table.AddRow(row);
   }
   return table;
 }
@@ -154,8 +178,11 @@ Table ChargeTable(const Repeated<v1::Charge>& charges, absl::Time now) {
                        [has](const v1::Charge& charge) { return (charge.*has)(); });
   };
   const bool expire = any(&v1::Charge::has_expires_at), release = any(&v1::Charge::has_release);
+  const bool measured = std::any_of(charges.begin(), charges.end(),
+                                    [](const v1::Charge& charge) { return IsMeasured(charge); });
   std::vector<std::string> headers = {"NAME",   "STATE",  "BYTES", "ITEMS",
                                       "CGROUP", "REGION", "OWNER", "AGE"};
+  if (measured) headers.insert(headers.end(), {"MEASURED", "OVER-GRANT"});
   if (expire) headers.push_back("EXPIRES");
   if (release) headers.insert(headers.end(), {"RELEASING", "ASKED-BY", "REASON"});
   Table table(headers);
@@ -171,6 +198,10 @@ Table ChargeTable(const Repeated<v1::Charge>& charges, absl::Time now) {
             charge, [](const v1::ChargeItem& item) -> const auto& { return item.region(); }),
         Cell(OwnerName(charge.owner())),
         Age(now - ToTime(charge.granted_at()))};
+    if (measured) {
+      row.push_back(IsMeasured(charge) ? FormatByteSize(charge.measured_bytes()) : "");
+      row.push_back(IsMeasured(charge) ? FormatByteSize(charge.over_grant_bytes()) : "");
+    }
     if (expire)
       row.push_back(charge.has_expires_at() ? Age(ToTime(charge.expires_at()) - now) : "");
     if (release) {
@@ -315,9 +346,7 @@ std::string DescribeCharge(const v1::Charge& charge, absl::Time now) {
   if (charge.over_grant_bytes() > 0) {
     fields.Add("Over-grant", FormatByteSizeAndBytes(charge.over_grant_bytes()));
   }
-  const bool is_measured =
-      std::any_of(charge.items().begin(), charge.items().end(),
-                  [](const v1::ChargeItem& item) { return item.has_measured_bytes(); });
+  const bool is_measured = IsMeasured(charge);
   std::vector<std::string> headers = {"  CGROUP", "REGION", "SIZE", "BYTES"};
   const bool has_states = charge.state() == v1::CHARGE_STATE_RESERVED;
   if (has_states) headers.emplace_back("STATE");
@@ -328,7 +357,7 @@ std::string DescribeCharge(const v1::Charge& charge, absl::Time now) {
                                     FormatByteSize(item.bytes()), absl::StrCat(item.bytes())};
     if (has_states) row.push_back(item.reserved() ? "reserved" : "held");
     if (is_measured) {
-      row.push_back(item.has_measured_bytes() ? FormatByteSize(item.measured_bytes()) : "");
+      row.push_back(IsMeasured(item) ? FormatByteSize(item.measured_bytes()) : "");
     }
     items.AddRow(row);
   }
