@@ -165,8 +165,14 @@ absl::StatusOr<Usage> DirectoryBackend::Measure(const std::vector<std::string>& 
   for (ProcessUsage& process : said.processes) {
     if (regions.count(process.region) != 0) usage.processes.push_back(std::move(process));
   }
-  // Only what was read whole says that nobody else is there.
-  if (whole) usage.listed_regions.assign(regions.begin(), regions.end());
+  // Only what was read whole says that nobody else is there, and only where no other cgroup uses
+  // memory: whose processes those are is not told.
+  std::set<std::string> listed = whole ? regions : std::set<std::string>();
+  for (const CgroupUsage& entry : said.cgroups) {
+    const bool is_asked = std::find(cgroups.begin(), cgroups.end(), entry.cgroup) != cgroups.end();
+    if (!is_asked && entry.used_bytes > 0) listed.erase(entry.region);
+  }
+  usage.listed_regions.assign(listed.begin(), listed.end());
   std::map<std::pair<std::string, std::string>, const CgroupUsage*> by_cgroup;
   for (const CgroupUsage& entry : said.cgroups) by_cgroup[{entry.cgroup, entry.region}] = &entry;
   for (const std::string& cgroup : cgroups) {

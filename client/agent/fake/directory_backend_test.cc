@@ -145,7 +145,7 @@ TEST_F(DirectoryBackendTest, ConfiguredMemoryWins) {
 TEST_F(DirectoryBackendTest, WhatTheUsageFilesSayOfKnownDevicesIsMeasured) {
   directory_.Write("usage/other.json",
                    R"({"cgroups": [{"cgroup": "/pod1", "region": "other/x", "used_bytes": 5},
-                                   {"cgroup": "/pod2", "region": "fake/gpu0", "used_bytes": 5}],
+                                   {"cgroup": "/pod2", "region": "fake/gpu0", "used_bytes": 0}],
                        "processes": [{"pid": 44, "region": "other/x"}]})");
   Scan();
   const auto usage = Backend().Measure({"/pod1"});
@@ -158,6 +158,14 @@ TEST_F(DirectoryBackendTest, WhatTheUsageFilesSayOfKnownDevicesIsMeasured) {
   EXPECT_EQ(usage->processes[0].pid, 42);
   EXPECT_EQ(usage->processes[1].used_bytes, std::nullopt);
   EXPECT_THAT(usage->listed_regions, ElementsAre("fake/gpu0", "fake/gpu1"));
+}
+
+TEST_F(DirectoryBackendTest, WhereACgroupThatNobodyAskedForUsesMemoryProcessesAreNotListed) {
+  Scan();
+  EXPECT_THAT(Backend().Measure({})->listed_regions, ElementsAre("fake/gpu1"));
+  directory_.Write("usage/pod1.json",
+                   R"({"cgroups": [{"cgroup": "/pod1", "region": "fake/gpu0", "used_bytes": 0}]})");
+  EXPECT_THAT(Backend().Measure({})->listed_regions, ElementsAre("fake/gpu0", "fake/gpu1"));
 }
 
 TEST_F(DirectoryBackendTest, WhereAUsageFileIsTornNothingFollowsFromAnAbsence) {
