@@ -115,6 +115,13 @@ class Bookkeeper {
     return !uid.empty() && by_processes_.count({uid, local}) > 0;
   }
 
+  // An id that a pod may hold under: of a reservation that has ended only what is held already.
+  bool IsUsable(const std::string& id, const std::string& region) const {
+    if (sight_.ended_ids.count(id) == 0) return true;
+    const auto known = known_.find({id, region});
+    return known != known_.end() && !known->second->is_reserved;
+  }
+
   void AddPod(const SeenPod& seen) {
     const Pod& pod = seen.pod;
     if (pod.cgroup_uid.empty()) {
@@ -144,7 +151,7 @@ class Bookkeeper {
     holding.state = HoldingState::kRunning;
     if (pod.phase == "Pending" && !is_seen) holding.state = HoldingState::kPending;
     if (is_over || pod.is_deleting) holding.state = HoldingState::kEnding;
-    Book(pod, device, is_given, &holding);
+    Book(pod, device, is_given, known, &holding);
     books_.holdings.push_back(std::move(holding));
   }
 
@@ -155,7 +162,7 @@ class Bookkeeper {
     holding.local_region = device.region;
     holding.id_base = PodIdBase(pod.cgroup_uid, device.region);
     const auto reserved = pod.annotations.find(kChargeAnnotation);
-    if (reserved != pod.annotations.end() && sight_.ended_ids.count(reserved->second) == 0)
+    if (reserved != pod.annotations.end() && IsUsable(reserved->second, holding.region))
       holding.charge_id = reserved->second;
     FillChargeId(&holding);
     holding.cgroup = seen.mapped.cgroup;
@@ -166,7 +173,8 @@ class Bookkeeper {
     return holding;
   }
 
-  void Book(const Pod& pod, const Device& device, bool is_given, Holding* holding) {
+  void Book(const Pod& pod, const Device& device, bool is_given, const KnownItem* known,
+            Holding* holding) {
     const std::optional<uint64_t> limit = AmountOf(pod, kLimitAnnotation);
     const std::optional<uint64_t> request = AmountOf(pod, kRequestAnnotation);
     if (limit.has_value() && *limit != kNoLimit) {
@@ -177,7 +185,7 @@ class Bookkeeper {
       holding->booked_bytes = GrantableOf(device);
     } else {
       holding->is_measured_basis = true;
-      holding->booked_bytes = holding->measured_bytes.value_or(0);
+      holding->booked_bytes = ByMeasure(*holding, known);
     }
     if (request.has_value()) {
       holding->low_bytes = std::min(*request, holding->max_bytes);
@@ -185,12 +193,21 @@ class Bookkeeper {
     }
   }
 
+  // What a charge by measure is to be: all that was measured; while that is not known, no less than
+  // what is known and what it was.
+  uint64_t ByMeasure(const Holding& holding, const KnownItem* known) const {
+    if (holding.measured_bytes.has_value()) return *holding.measured_bytes;
+    const auto seen = by_processes_.find({holding.pod_uid, holding.local_region});
+    return std::max(known == nullptr ? 0 : known->bytes,
+                    seen == by_processes_.end() ? 0 : seen->second.bytes);
+  }
+
   void FillChargeId(Holding* holding) const {
     if (!holding->charge_id.empty()) return;
     const auto remembered = sight_.remembered_ids.find(holding->pod_uid);
     const auto known = known_by_base_.find({holding->id_base, holding->region});
     if (!holding->pod_uid.empty() && remembered != sight_.remembered_ids.end() &&
-        sight_.ended_ids.count(remembered->second) == 0) {
+        IsUsable(remembered->second, holding->region)) {
       holding->charge_id = remembered->second;
     } else if (known != known_by_base_.end()) {
       holding->charge_id = known->second->charge_id;
@@ -216,8 +233,9 @@ class Bookkeeper {
       holding.cgroup = uid.empty() ? kUnmappedHostCgroup : MappedOf(uid);
       if (seen.is_complete) holding.measured_bytes = seen.bytes;
       holding.is_measured_basis = true;
-      holding.booked_bytes = seen.bytes;
-      if (const KnownItem* known = FindKnown(holding); known != nullptr && !uid.empty()) {
+      const KnownItem* known = FindKnown(holding);
+      holding.booked_bytes = ByMeasure(holding, known);
+      if (known != nullptr && !uid.empty()) {
         // Its pod is gone: what it was charged for stays until its last process has ended.
         holding.state = HoldingState::kEnding;
         holding.cgroup = known->cgroup;
@@ -234,10 +252,17 @@ class Bookkeeper {
     return MapPod({}, pod).cgroup;
   }
 
-  // What is charged to pods that are not there any more, and has no process.
+  // What is charged to pods that are not there any more, and has no process; and second charges of
+  // pods that are there.
   void AddGonePods() {
     std::set<std::pair<std::string, std::string>> held;
-    for (const Holding& holding : books_.holdings) held.emplace(holding.charge_id, holding.region);
+    std::map<std::pair<std::string, std::string>, const KnownItem*> by_owner;  // Null: not yet.
+    for (const Holding& holding : books_.holdings) {
+      held.emplace(holding.charge_id, holding.region);
+      const KnownItem* known = FindKnown(holding);
+      by_owner[{holding.pod_uid, holding.region}] =
+          known == nullptr || known->is_reserved ? nullptr : known;
+    }
     for (const NodeBooks::Freed& freed : books_.freed)
       held.emplace(freed.item.charge_id, freed.item.region);
     for (const KnownItem& item : sight_.known) {
@@ -251,7 +276,16 @@ class Bookkeeper {
       holding.id_base = item.charge_id.substr(0, item.charge_id.find('~'));
       holding.region = item.region;
       holding.local_region = device->region;
-      EndOrKeep(holding, item, *uid, *device);
+      const auto other = by_owner.find({*uid, item.region});
+      if (other == by_owner.end()) {
+        EndOrKeep(holding, item, *uid, *device);
+      } else if (other->second == nullptr) {
+        Keep(holding, item, *uid);
+      } else {
+        books_.freed.push_back(
+            {item, absl::StrCat("what ", NameOf(*uid), " holds on ", device->region,
+                                " is charged as ", other->second->charge_id)});
+      }
     }
   }
 
@@ -282,23 +316,31 @@ class Bookkeeper {
       books_.freed.push_back({item, evidence});
       return;
     }
-    holding.cgroup = item.cgroup;
     holding.state = HoldingState::kEnding;
-    holding.is_measured_basis = item.is_measured_basis;
-    holding.booked_bytes = item.bytes;
-    holding.pod_uid = uid;
     holding.measured_bytes = ByProcesses(uid, device.region);
     // Of a pod that may be there, nothing changes.
     if (pod_may_be_there && !item.is_releasing) holding.state = HoldingState::kRunning;
+    Keep(std::move(holding), item, uid);
+  }
+
+  // As it is charged.
+  void Keep(Holding holding, const KnownItem& item, const std::string& uid) {
+    holding.cgroup = item.cgroup;
+    holding.is_measured_basis = item.is_measured_basis;
+    holding.booked_bytes = item.bytes;
+    holding.pod_uid = uid;
     books_.holdings.push_back(std::move(holding));
+  }
+
+  static std::string NameOf(const std::string& uid) {
+    return uid.empty() ? "it" : absl::StrCat("pod ", uid);
   }
 
   // Why nothing that the pod held is on the device any more; empty: that is not known.
   std::string EvidenceOf(const std::string& uid, const Device& device) const {
     if (device.failed) return "";
     if (sight_.listed_regions.count(device.region) > 0) {
-      return absl::StrCat("no process of ", uid.empty() ? "it" : absl::StrCat("pod ", uid),
-                          " is on ", device.region);
+      return absl::StrCat("no process of ", NameOf(uid), " is on ", device.region);
     }
     if (!device.used_bytes.has_value()) return "";
     // The device was read between the two looks at the cgroups: one that has grown since may hold

@@ -59,6 +59,8 @@ struct KnownItem {
 struct NodeSight {
   std::string node;
   std::vector<Device> devices;
+  // The software of some devices has never answered: what pods have may not be in `devices`.
+  bool has_unscanned_devices = false;
   std::vector<SeenPod> pods;
   // Whether a pod that is not in `pods` is gone: no source failed.
   bool pods_are_complete = false;
@@ -70,8 +72,8 @@ struct NodeSight {
   // Regions, without the node, of which every process is in `processes`.
   std::set<std::string> listed_regions;
   std::vector<KnownItem> known;
-  // Charge ids of annotations that are of no use: the reservation has ended. Such a pod is charged
-  // as any other.
+  // Charge ids of annotations that are of no use: the reservation has ended. A pod that does not
+  // hold under it already is charged as any other.
   std::set<std::string> ended_ids;
   // Charge ids that pods' annotations gave before, by Pod::cgroup_uid: for pods that are gone now.
   std::map<std::string, std::string> remembered_ids;
@@ -130,10 +132,12 @@ uint64_t StableIdHash(absl::string_view text);
 
 // One holding for each pod and device of its own or with processes of it:
 //  * booked is the pod's limit annotation; else, of a device that kubelet gave to it, all of what
-//    the device can grant; else nothing says, and it is what was measured (basis MEASURED).
+//    the device can grant; else nothing says, and it is what was measured (basis MEASURED), or, of
+//    what cannot be measured whole, at least what it was before.
 //  * a pod with the charge annotation holds under that id.
 //  * a pod that is gone, and was charged, holds on (kEnding) until no process of it is on the
 //    device or, where processes are not listed, until nothing there is used that is nobody's.
+//  * of two charges of one pod on a device the second is given back once the first is held.
 //    Charges that somebody else made, and that no pod names, are left to Reconcile.
 //  * processes of no pod are charged to kUnmappedHostCgroup by measure.
 // Pure. REQUIRES: devices are sorted by region, each once.

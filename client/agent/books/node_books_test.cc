@@ -277,6 +277,60 @@ TEST_F(NodeBooksTest, ProcessOfUnknownSizeMakesTheSumUnknown) {
   EXPECT_EQ(One().measured_bytes, std::nullopt);
 }
 
+TEST_F(NodeBooksTest, ProcessOfUnknownSizeNeverMakesAChargeByMeasureSmaller) {
+  AddPod("u1", false);
+  AddProcess("u1", kGib);
+  sight_.processes.push_back({"gpu0", std::nullopt, "u1"});
+  EXPECT_EQ(One().booked_bytes, kGib) << "as much as is known";
+  Know(PodIdBase("u1", "gpu0") + "~1", 3 * kGib);
+  sight_.known[0].is_measured_basis = true;
+  EXPECT_EQ(One().booked_bytes, 3 * kGib);
+  // The same of a pod that no source knows.
+  sight_.pods.clear();
+  EXPECT_EQ(One().booked_bytes, 3 * kGib);
+  sight_.processes[0].used_bytes = 5 * kGib;
+  EXPECT_EQ(One().booked_bytes, 5 * kGib) << "at least as much is used";
+}
+
+TEST_F(NodeBooksTest, ReservationThatHasEndedForOnePodIsStillTheChargeOfThoseThatHoldUnderIt) {
+  SeenPod& pod = AddPod("u1");
+  pod.pod.annotations[kChargeAnnotation] = "job-7";
+  AddProcess("u1", kGib);
+  sight_.ended_ids.insert("job-7");
+  sight_.remembered_ids["u1"] = "job-7";
+  EXPECT_EQ(One().charge_id, "");
+  Know("job-7", kGib);
+  EXPECT_EQ(One().charge_id, "job-7");
+}
+
+TEST_F(NodeBooksTest, SecondChargeOfAPodThatRunsIsFreedAsWhatItIs) {
+  AddPod("u1");
+  AddProcess("u1", kGib);
+  const std::string first = PodIdBase("u1", "gpu0") + "~1";
+  Know(first, kGib);
+  Know(PodIdBase("u1", "gpu0") + "~2", kGib);
+  const NodeBooks books = MakeNodeBooks(sight_);
+  ASSERT_THAT(books.holdings, SizeIs(1));
+  EXPECT_EQ(books.holdings[0].charge_id, first);
+  ASSERT_THAT(books.freed, SizeIs(1));
+  EXPECT_EQ(books.freed[0].evidence, "what pod u1 holds on gpu0 is charged as " + first);
+}
+
+TEST_F(NodeBooksTest, OwnChargeOfAPodStaysUntilItsReservationIsHeld) {
+  SeenPod& pod = AddPod("u1");
+  pod.pod.annotations[kChargeAnnotation] = "job-7";
+  AddProcess("u1", kGib);
+  const std::string own = PodIdBase("u1", "gpu0") + "~1";
+  Know(own, kGib);
+  NodeBooks books = MakeNodeBooks(sight_);
+  EXPECT_THAT(books.freed, IsEmpty());
+  ASSERT_THAT(books.holdings, SizeIs(2));
+  Know("job-7", kGib);
+  books = MakeNodeBooks(sight_);
+  ASSERT_THAT(books.freed, SizeIs(1));
+  EXPECT_EQ(books.freed[0].evidence, "what pod u1 holds on gpu0 is charged as job-7");
+}
+
 TEST_F(NodeBooksTest, HoldingsAreInOrderWhateverTheOrderOfThePods) {
   AddPod("u2");
   AddPod("u1");

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -57,7 +58,7 @@ void AddPlacement(const Holding& holding, Steps* steps) {
                                     absl::Hex(StableIdHash(holding.region), absl::kZeroPad16)));
 }
 
-// One of each charge that has nothing else on the node.
+// One of each charge that has nothing else on the node, and under which nobody else holds there.
 std::vector<NodeBooks::Freed> WholeCharges(const NodeBooks& books,
                                            const std::vector<KnownItem>& known) {
   std::map<std::string, size_t> held;
@@ -65,6 +66,7 @@ std::vector<NodeBooks::Freed> WholeCharges(const NodeBooks& books,
   for (const NodeBooks::Freed& freed : books.freed) --held[freed.item.charge_id];
   std::vector<NodeBooks::Freed> whole;
   std::set<std::string> taken;
+  for (const Holding& holding : books.holdings) taken.insert(holding.charge_id);
   for (const NodeBooks::Freed& freed : books.freed) {
     const std::string& id = freed.item.charge_id;
     if (held[id] == 0 && taken.insert(id).second) whole.push_back(freed);
@@ -83,6 +85,26 @@ std::set<Key> HeldKeys(const std::vector<KnownItem>& known) {
     if (!item.is_reserved) held.emplace(item.charge_id, item.region);
   }
   return held;
+}
+
+// `items` without those that are of one charge, cgroup and region with one before them, to which
+// `add` adds what they have. Those of a charge are neighbours then.
+template <typename Item, typename Add>
+std::vector<Item> Merged(std::vector<Item> items, Add add) {
+  const auto key = [](const Item& item) {
+    return std::tie(item.charge_id(), item.region(), item.cgroup());
+  };
+  std::stable_sort(items.begin(), items.end(),
+                   [&](const Item& a, const Item& b) { return key(a) < key(b); });
+  std::vector<Item> merged;
+  for (Item& item : items) {
+    if (!merged.empty() && key(merged.back()) == key(item)) {
+      add(item, &merged.back());
+    } else {
+      merged.push_back(std::move(item));
+    }
+  }
+  return merged;
 }
 
 }  // namespace
@@ -116,13 +138,14 @@ Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
       move.set_from_cgroup(item->cgroup);
       move.set_to_cgroup(holding.cgroup);
     }
-    if (item->is_measured_basis && holding.measured_bytes.has_value() &&
-        IsFarOff(item->bytes, *holding.measured_bytes, options.resize_threshold_bytes)) {
+    // Once the pod says what it is to have, that is what stands.
+    const uint64_t threshold = holding.is_measured_basis ? options.resize_threshold_bytes : 0;
+    if (item->is_measured_basis && IsFarOff(item->bytes, holding.booked_bytes, threshold)) {
       v1::ResizeItem& resize = steps.resizes.emplace_back();
       resize.set_charge_id(holding.charge_id);
       resize.set_cgroup(holding.cgroup);
       resize.set_region(holding.region);
-      resize.set_bytes(*holding.measured_bytes);
+      resize.set_bytes(holding.booked_bytes);
     }
     if (holding.state == HoldingState::kEnding && !item->is_releasing &&
         releasing.insert(holding.charge_id).second) {
@@ -148,10 +171,9 @@ std::vector<v1::HeldItem> HeldItems(const NodeBooks& books, const std::vector<Kn
     item.set_basis(BasisOf(holding));
     SetOwner(holding, item.mutable_owner());
   }
-  std::stable_sort(items.begin(), items.end(), [](const v1::HeldItem& a, const v1::HeldItem& b) {
-    return a.charge_id() < b.charge_id();
+  return Merged(std::move(items), [](const v1::HeldItem& item, v1::HeldItem* sum) {
+    sum->set_bytes(sum->bytes() + item.bytes());
   });
-  return items;
 }
 
 bool HasUnplaced(const NodeBooks& books, const std::vector<KnownItem>& known) {
@@ -172,7 +194,9 @@ std::vector<v1::MeasuredItem> MeasuredItems(const NodeBooks& books) {
     item.set_region(holding.region);
     item.set_measured_bytes(*holding.measured_bytes);
   }
-  return items;
+  return Merged(std::move(items), [](const v1::MeasuredItem& item, v1::MeasuredItem* sum) {
+    sum->set_measured_bytes(sum->measured_bytes() + item.measured_bytes());
+  });
 }
 
 }  // namespace dmem::client

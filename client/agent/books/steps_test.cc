@@ -125,8 +125,8 @@ TEST_F(StepsTest, OnlyWhatIsBookedByMeasureFollowsTheMeasureBeyondTheThreshold) 
     holding.is_measured_basis = holding.pod_uid != "u3";
     known_.push_back(Known(holding));
   }
-  books_.holdings[0].measured_bytes = kGib + 10;
-  books_.holdings[1].measured_bytes = kGib - 11;
+  books_.holdings[0].booked_bytes = kGib + 10;
+  books_.holdings[1].booked_bytes = kGib - 11;
   books_.holdings[2].measured_bytes = 2 * kGib;
   const Steps steps = Make();
   ASSERT_THAT(steps.resizes, SizeIs(1));
@@ -157,6 +157,47 @@ TEST_F(StepsTest, ChargeIsGivenBackOnceAndOnlyWhenAllThatItHasOnTheNodeIsFree) {
   books_.freed.push_back({known_[1], "nobody is there either"});
   ASSERT_THAT(Make().free, SizeIs(1));
   EXPECT_EQ(Make().free[0].item.charge_id, "job-7");
+}
+
+TEST_F(StepsTest, ChargeThatAnotherPodHoldsUnderIsNotGivenBack) {
+  // Two pods of one job had the device; one of them is gone.
+  Holding other = PodOn("u2", kGib);
+  other.charge_id = "job-7";
+  KnownItem item = Known(other);
+  known_ = {item};
+  books_.holdings = {other};
+  books_.freed = {{item, "no process of pod u1 is on gpu0"}};
+  EXPECT_THAT(Make().free, IsEmpty());
+}
+
+TEST_F(StepsTest, PodsThatShareAnItemAreListedTogetherInItsSum) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
+  for (Holding& holding : books_.holdings) {
+    holding.charge_id = "job-7";
+    holding.measured_bytes = 5;
+  }
+  const std::vector<v1::HeldItem> held = HeldItems(books_, {});
+  ASSERT_THAT(held, SizeIs(1));
+  EXPECT_EQ(held[0].bytes(), 3 * kGib);
+  const std::vector<v1::MeasuredItem> measured = MeasuredItems(books_);
+  ASSERT_THAT(measured, SizeIs(1));
+  EXPECT_EQ(measured[0].measured_bytes(), 10u);
+}
+
+TEST_F(StepsTest, ChargeByMeasureOfAPodThatSaysItsLimitSinceIsResizedToThatOnce) {
+  Holding holding = PodOn("u1", 4 * kGib);
+  holding.charge_id = "pod/u1/gpu0~1";
+  holding.measured_bytes = kGib;
+  KnownItem item = Known(holding);
+  item.is_measured_basis = true;
+  item.bytes = kGib;
+  known_ = {item};
+  books_.holdings = {holding};
+  const Steps steps = Make();
+  ASSERT_THAT(steps.resizes, SizeIs(1));
+  EXPECT_EQ(steps.resizes[0].bytes(), 4 * kGib);
+  known_[0].bytes = 4 * kGib;
+  EXPECT_THAT(Make().resizes, IsEmpty());
 }
 
 TEST_F(StepsTest, ItemsOfAChargeAreNeighboursInTheListForReconcile) {

@@ -76,30 +76,37 @@ void Agent::MakeLimitsStand(const NodeBooks& books, bool is_connected,
 // What the authority has set for the tenants that have a directory on this node.
 void Agent::AddTenantLimits(bool is_connected, std::vector<absl::Status>* problems,
                             std::vector<Limit>* limits) {
-  if (is_connected && !config_.tenant_directories.empty()) {
-    std::vector<Limit> told;
-    bool is_whole = true;
-    for (const TenantDirectory& tenant : config_.tenant_directories) {
-      for (const Device& device : sight_.devices) {
-        v1::GetPoolRequest request;
-        request.set_cgroup(tenant.cgroup);
-        request.set_region(absl::StrCat(config_.node_name, "/", device.region));
-        const absl::StatusOr<v1::GetPoolResponse> response = client_->GetPool(request);
-        if (!response.ok()) {
-          problems->push_back(absl::Status(response.status().code(),
-                                           absl::StrCat("GetPool: ", response.status().message())));
-          is_whole = false;
-          break;
-        }
-        const v1::Pool& pool = response->pool();
-        // Backends have one guarantee, low: the larger of the tenant's two.
-        told.push_back({tenant.directory, device.region,
-                        std::max(pool.min_bytes(), pool.low_bytes()), pool.max_bytes()});
-      }
+  if (is_connected) AskTenantLimits(problems);
+  for (const TenantDirectory& tenant : config_.tenant_directories) {
+    for (const Device& device : sight_.devices) {
+      const auto told = tenant_limits_.find({tenant.directory, device.region});
+      if (told != tenant_limits_.end()) limits->push_back(told->second);
     }
-    if (is_whole) tenant_limits_ = std::move(told);
   }
-  limits->insert(limits->end(), tenant_limits_.begin(), tenant_limits_.end());
+}
+
+// What is not answered stays as it was told last.
+void Agent::AskTenantLimits(std::vector<absl::Status>* problems) {
+  for (const TenantDirectory& tenant : config_.tenant_directories) {
+    for (const Device& device : sight_.devices) {
+      v1::GetPoolRequest request;
+      request.set_cgroup(tenant.cgroup);
+      request.set_region(absl::StrCat(config_.node_name, "/", device.region));
+      const absl::StatusOr<v1::GetPoolResponse> response = client_->GetPool(request);
+      if (!response.ok()) {
+        const absl::Status& status = response.status();
+        problems->push_back(
+            absl::Status(status.code(), absl::StrCat("GetPool: ", status.message())));
+        if (IsUnanswered(status)) return;
+        continue;
+      }
+      const v1::Pool& pool = response->pool();
+      // Backends have one guarantee, low: the larger of the tenant's two.
+      tenant_limits_[{tenant.directory, device.region}] = {
+          tenant.directory, device.region, std::max(pool.min_bytes(), pool.low_bytes()),
+          pool.max_bytes()};
+    }
+  }
 }
 
 void Agent::WatchOverGrants(const NodeBooks& books) {

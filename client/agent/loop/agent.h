@@ -50,6 +50,7 @@ class Agent {
                        std::vector<absl::Status>* problems);
   void AddTenantLimits(bool is_connected, std::vector<absl::Status>* problems,
                        std::vector<Limit>* limits);
+  void AskTenantLimits(std::vector<absl::Status>* problems);
   void WatchOverGrants(const NodeBooks& books);
   void LogChanges(const std::vector<absl::Status>& problems);
 
@@ -62,8 +63,9 @@ class Agent {
   AuthorityLink link_;
   Gate gate_;
 
-  NodeSight sight_;                   // Of the last look.
-  std::vector<Limit> tenant_limits_;  // As last told by the authority.
+  NodeSight sight_;  // Of the last look.
+  // As last told by the authority, by directory and region.
+  std::map<std::pair<std::string, std::string>, Limit> tenant_limits_;
   std::vector<LimitState> limit_states_;
   std::set<std::string> problems_;  // Of the last pass.
   // Since when a holding uses more than is booked, by charge and region; and whether that is

@@ -19,10 +19,12 @@
 namespace dmem::client {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::NiceMock;
 using ::testing::Return;
+using ::testing::StartsWith;
 
 Holding LimitedHolding(const std::string& cgroup, uint64_t low, uint64_t max) {
   Holding holding;
@@ -67,7 +69,11 @@ class AgentTest : public ::testing::Test {
     device.device_ids = {"GPU-a"};
     script_.usage.listed_regions = {"gpu0"};
     AnswerAll();
+    MakeAgent();
+  }
 
+  // One that has seen nothing yet.
+  void MakeAgent() {
     std::vector<std::unique_ptr<DeviceBackend>> backends;
     backends.push_back(std::make_unique<ScriptedBackend>(&script_));
     RetryPolicy once;
@@ -99,9 +105,18 @@ class AgentTest : public ::testing::Test {
     });
     ON_CALL(*connection_, GetPool).WillByDefault([this](const v1::GetPoolRequest& request, auto) {
       asked_pools_.push_back(absl::StrCat(request.cgroup(), " in ", request.region()));
+      if (request.region() == unknown_region_)
+        return absl::StatusOr<v1::GetPoolResponse>(absl::NotFoundError("no such region"));
       return pool_;
     });
     SetPool(0, 0, kNoLimit);
+  }
+
+  void AddDevice(const std::string& region) {
+    Device device;
+    device.region = region;
+    device.capacity_bytes = 100;
+    script_.devices.push_back(device);
   }
 
   void SetPool(uint64_t min, uint64_t low, uint64_t max) {
@@ -140,6 +155,7 @@ class AgentTest : public ::testing::Test {
   PodSnapshot pods_;
   absl::StatusOr<v1::GetPoolResponse> pool_ = absl::UnknownError("not set");
   std::vector<std::string> asked_pools_, log_;
+  std::string unknown_region_;  // To GetPool.
   AgentMetrics metrics_;
   std::shared_ptr<NiceMock<MockConnection>> connection_ =
       std::make_shared<NiceMock<MockConnection>>();
@@ -168,6 +184,68 @@ TEST_F(AgentTest, TenantsLimitsStayAsLastToldWhileNobodyAnswers) {
   SetPool(0, 0, 60);
   Pass();
   EXPECT_EQ(script_.applied[0].max_bytes, 60u);
+}
+
+TEST_F(AgentTest, TenantsLimitsInOtherDevicesStandWhenOneIsNotKnownToTheAuthority) {
+  AddDevice("gpu1");
+  unknown_region_ = "n1/gpu0";
+  SetPool(0, 0, 50);
+  Pass();
+  ASSERT_EQ(script_.applied.size(), 1u);
+  EXPECT_EQ(script_.applied[0].region, "gpu1");
+  EXPECT_EQ(script_.applied[0].max_bytes, 50u);
+  // What was told of it once stays.
+  unknown_region_.clear();
+  Pass();
+  unknown_region_ = "n1/gpu0";
+  SetPool(0, 0, 60);
+  Pass();
+  ASSERT_EQ(script_.applied.size(), 2u);
+  EXPECT_EQ(script_.applied[0].region, "gpu0");
+  EXPECT_EQ(script_.applied[0].max_bytes, 50u);
+  EXPECT_EQ(script_.applied[1].max_bytes, 60u);
+}
+
+TEST_F(AgentTest, TenantsLimitsAreAskedForOnceWhenNobodyAnswers) {
+  AddDevice("gpu1");
+  pool_ = absl::UnavailableError("away");
+  Pass();
+  EXPECT_THAT(asked_pools_, ElementsAre("/teams/vision in n1/gpu0"));
+}
+
+TEST_F(AgentTest, StateThatCannotBeWrittenIsAProblem) {
+  root_.Write("state", "a file");
+  Pass();
+  EXPECT_THAT(log_, Contains(StartsWith("problem: incarnations: cannot ")));
+}
+
+TEST_F(AgentTest, PodWhoseDeviceWasNeverScannedWaitsOnlyWhereThePolicyIsToDeny) {
+  config_.when_unreachable = UnreachablePolicy::kDeny;
+  MakeAgent();
+  script_.failure = absl::UnavailableError("the driver is loading");
+  AddPod("Pending", 0);
+  Pass();
+  EXPECT_FALSE(root_.Exists("u1"));
+  script_.failure = absl::OkStatus();
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+
+  config_.when_unreachable = UnreachablePolicy::kAllow;
+  MakeAgent();
+  root_.Remove("u1");
+  script_.failure = absl::UnavailableError("the driver is loading");
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+}
+
+TEST_F(AgentTest, PodWithoutADeviceStartsAlsoWhereNoneWasEverScanned) {
+  config_.when_unreachable = UnreachablePolicy::kDeny;
+  MakeAgent();
+  script_.failure = absl::UnavailableError("no driver");
+  AddPod("Pending", 0);
+  pods_.pods[0].containers[0].devices.clear();
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
 }
 
 TEST_F(AgentTest, ProblemIsLoggedWhenItBeginsAndWhenItEnds) {

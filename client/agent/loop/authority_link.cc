@@ -4,6 +4,7 @@
 #include "client/agent/loop/authority_link.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "client/charge_holder.h"
@@ -16,13 +17,14 @@ namespace {
 constexpr size_t kItemsOfCallMax = 1000;
 constexpr char kAgentName[] = "dmem-agent";
 
-bool IsUnanswered(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+bool HasDevices(const Pod& pod) {
+  return std::any_of(pod.containers.begin(), pod.containers.end(),
+                     [](const PodContainer& container) { return !container.devices.empty(); });
 }
 
-// A reservation that stands and for which its device has no room now; otherwise a commit that is
-// refused says that there is nothing to commit there.
-bool HasNoRoom(const absl::Status& status) {
+// The device does not take it now, whatever is asked; otherwise a commit that is refused says that
+// there is nothing to commit there.
+bool IsNotTaken(const absl::Status& status) {
   const std::string reason = FactsOf(status).reason;
   return absl::IsResourceExhausted(status) || reason == "REGION_CORDONED" ||
          reason == "REGION_STALE" || reason == "REGION_LOST" || reason == "REGION_FAILED";
@@ -41,6 +43,10 @@ KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
 }
 
 }  // namespace
+
+bool IsUnanswered(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
 
 AuthorityLink::AuthorityLink(const AgentConfig* config, std::shared_ptr<Client> client,
                              Incarnations* incarnations, std::function<absl::Time()> now,
@@ -68,6 +74,8 @@ void AuthorityLink::Connect() {
   report_ = LinkReport();
   report_.is_connected = true;
   looked_at_ = now_();
+  refused_.clear();
+  incarnations_->Keep();
   const absl::StatusOr<uint64_t> session = session_.Open();
   if (!Take("OpenSession", session.status())) return;
   if (!session.ok()) {
@@ -88,13 +96,14 @@ void AuthorityLink::Connect() {
 // All items of charges in this node's regions.
 void AuthorityLink::ListKnown() {
   std::vector<KnownItem> known;
-  std::set<std::pair<std::string, std::string>> listed;
   for (const auto& region : registered_) {
     v1::ListChargesRequest request;
     request.set_region(region.first);
     const absl::StatusOr<v1::ListChargesResponse> charges = client_->ListAllCharges(request);
     if (!charges.ok()) {
       Take("ListCharges", charges.status());
+      // The next pass registers it again.
+      if (absl::IsNotFound(charges.status())) registered_.erase(request.region());
       return;
     }
     // Not as_of_: this may be after the node was looked at.
@@ -134,11 +143,24 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
       options.now = now_();
       options.session = session_id_;
       TakeSteps(MakeSteps(MakeNodeBooks(sight), known_, options));
+      // A step that was refused must not keep the list for Reconcile back, which may be what it
+      // takes for the next one to be taken.
+      if (report_.is_connected && !is_known_current_) ListKnown();
     }
+  }
+  if (!incarnations_->status().ok()) {
+    const absl::Status& status = incarnations_->status();
+    report_.problems.push_back(
+        absl::Status(status.code(), absl::StrCat("incarnations: ", status.message())));
   }
   Fill(&sight);
   *books = MakeNodeBooks(sight);
   for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);
+  for (Holding& holding : books->holdings) {
+    const auto refused = refused_.find({holding.id_base, holding.region});
+    if (holding.charge_id.empty() && refused != refused_.end()) holding.charge_id = refused->second;
+  }
+  ForgetIds(sight);
   const bool is_list_due =
       now_() - reconciled_at_ >= config_.reconcile_interval || HasUnplaced(*books, known_);
   if (report_.is_connected && is_known_current_ && is_list_due && Reconcile(*books)) {
@@ -291,7 +313,7 @@ bool AuthorityLink::Commit(const v1::CommitRequest& request) {
   const absl::StatusOr<v1::CommitResponse> response = client_->Commit(request);
   // What waits at the gate waits. What runs is recorded by a list, which takes it from what is
   // reserved; a charge of its own would count beside that until the ttl ends.
-  if (HasNoRoom(response.status())) return true;
+  if (IsNotTaken(response.status())) return true;
   if (!Take("Commit", response.status())) return false;
   if (!response.ok()) {
     // The reservation has ended, or is not for these devices: what runs is charged on its own.
@@ -335,7 +357,11 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
   }
   if (!Take("Charge", response.status())) return false;
   unanswered_.erase(key);
-  if (response.ok()) known_.push_back(KnownItemOf(response->charge(), response->charge().items(0)));
+  if (response.ok()) {
+    known_.push_back(KnownItemOf(response->charge(), response->charge().items(0)));
+  } else if (IsNotTaken(response.status())) {
+    refused_[key] = sent.charge_id();
+  }
   return true;
 }
 
@@ -408,9 +434,11 @@ void AuthorityLink::Admit(const NodeSight& sight, const NodeBooks& books) {
     if (uid.empty() || !pod.pod.has_devices_known) continue;
     present.insert(uid);
     const auto it = is_charged.find(uid);
-    if (it == is_charged.end() || it->second) {
+    const bool is_seen = !sight.has_unscanned_devices || !HasDevices(pod.pod);
+    if (is_seen && (it == is_charged.end() || it->second)) {
       admitted_.insert(uid);
-    } else if (!report_.is_connected && config_.when_unreachable == UnreachablePolicy::kAllow) {
+    } else if ((!is_seen || !report_.is_connected) &&
+               config_.when_unreachable == UnreachablePolicy::kAllow) {
       admitted_.insert(uid);
       admitted_unheard_.insert(uid);
     }
@@ -420,6 +448,21 @@ void AuthorityLink::Admit(const NodeSight& sight, const NodeBooks& books) {
     for (auto it = uids->begin(); it != uids->end();)
       it = present.count(*it) > 0 ? std::next(it) : uids->erase(it);
   }
+}
+
+// Of pods that are gone and of which nothing is charged.
+void AuthorityLink::ForgetIds(const NodeSight& sight) {
+  if (!sight.pods_are_complete || !is_known_current_) return;
+  std::set<std::string> uids, charged, named;
+  for (const SeenPod& pod : sight.pods) uids.insert(pod.pod.cgroup_uid);
+  for (const KnownItem& item : known_) charged.insert(item.charge_id);
+  for (auto it = remembered_ids_.begin(); it != remembered_ids_.end();) {
+    const bool is_needed = uids.count(it->first) > 0 || charged.count(it->second) > 0;
+    if (is_needed) named.insert(it->second);
+    it = is_needed ? std::next(it) : remembered_ids_.erase(it);
+  }
+  for (auto it = ended_ids_.begin(); it != ended_ids_.end();)
+    it = named.count(*it) > 0 ? std::next(it) : ended_ids_.erase(it);
 }
 
 }  // namespace dmem::client

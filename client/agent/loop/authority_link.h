@@ -44,6 +44,9 @@ struct LinkParts {
   bool reconciles = true;
 };
 
+// The answer did not come; whether the call took effect is not known.
+bool IsUnanswered(const absl::Status& status);
+
 // Keeps the authority in step with the node: opens the session, registers devices, charges what
 // runs, gives back what is gone, reconciles and reports. After an error of one call the others go
 // on; after an answer that does not come it stops until the next pass. One thread at a time.
@@ -74,6 +77,7 @@ class AuthorityLink {
   bool Reconcile(const NodeBooks& books);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   void Admit(const NodeSight& sight, const NodeBooks& books);
+  void ForgetIds(const NodeSight& sight);
   void Fill(NodeSight* sight) const;
   KnownItem* FindKnown(const std::string& charge_id, const std::string& region);
   void Forget(const std::string& charge_id);
@@ -96,6 +100,8 @@ class AuthorityLink {
   std::vector<KnownItem> known_;
   // Charges that were sent and not answered, as they were sent, by what they are for.
   std::map<std::pair<std::string, std::string>, v1::ChargeRequest> unanswered_;
+  // Ids of charges, of what runs, that were refused in this pass, by what they are for.
+  std::map<std::pair<std::string, std::string>, std::string> refused_;
   std::map<std::string, std::string> remembered_ids_;
   std::set<std::string> ended_ids_;
   std::set<std::string> admitted_;

@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::NiceMock;
+using ::testing::Return;
 
 constexpr uint64_t kGib = uint64_t{1} << 30;
 
@@ -214,6 +215,112 @@ TEST_F(AuthorityLinkTest, ListAndReportAreOfTheTimeOfTheLook) {
   EXPECT_EQ(report.reconciled_as_of, looked_at);
   EXPECT_EQ(report.reported_as_of, looked_at);
   EXPECT_EQ(report.problems.size(), 2u);
+}
+
+TEST_F(AuthorityLinkTest, StepThatIsRefusedDoesNotHoldUpTheListForReconcile) {
+  link_->Connect();
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0"), DeviceOf("gpu1")};
+  sight.processes = {{"gpu0", 5, ""}, {"gpu1", 6, ""}};
+  ON_CALL(*connection_, Charge).WillByDefault(Return(absl::FailedPreconditionError("it is LOST")));
+  NodeBooks books;
+  const LinkReport report = link_->Sync(sight, &books);
+  EXPECT_EQ(report.problems.size(), 2u);
+  ASSERT_EQ(reconciles_.size(), 1u);
+  EXPECT_TRUE(reconciles_[0].last());
+  EXPECT_EQ(report.reconciled_as_of, now_);
+}
+
+TEST_F(AuthorityLinkTest, WhatRunsAndWasRefusedAChargeIsRecordedByTheList) {
+  link_->Connect();
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0")};
+  sight.processes = {{"gpu0", 5, ""}};
+  std::vector<std::string> refused;
+  ON_CALL(*connection_, Charge).WillByDefault([&](const v1::ChargeRequest& request, auto) {
+    refused.push_back(request.charge_id());
+    return absl::StatusOr<v1::ChargeResponse>(absl::ResourceExhaustedError("no room"));
+  });
+  NodeBooks books;
+  link_->Sync(sight, &books);
+  ASSERT_EQ(refused.size(), 1u);
+  ASSERT_EQ(reconciles_.size(), 1u);
+  ASSERT_EQ(reconciles_[0].items_size(), 1);
+  EXPECT_EQ(reconciles_[0].items(0).charge_id(), refused[0]);
+  EXPECT_EQ(reconciles_[0].items(0).bytes(), 5u);
+}
+
+TEST_F(AuthorityLinkTest, IdOfAPodsReservationIsForgottenOnceThePodAndTheChargeAreGone) {
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0")};
+  sight.listed_regions = {"gpu0"};
+  sight.pods_are_complete = true;
+  SeenPod& seen = sight.pods.emplace_back();
+  seen.pod.cgroup_uid = "u1";
+  seen.pod.annotations[kChargeAnnotation] = "job-7";
+  seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
+  sight.devices[0].device_ids = {"GPU-a"};
+  // The authority says each time that something was different, so that it is asked again.
+  v1::ReconcileResponse different;
+  different.set_differences_total(1);
+  ON_CALL(*connection_, Reconcile).WillByDefault(Return(different));
+  ON_CALL(*connection_, RequestRelease).WillByDefault(Return(v1::RequestReleaseResponse()));
+  int freed = 0;
+  ON_CALL(*connection_, UnchargeItems).WillByDefault([&](const v1::UnchargeItemsRequest&, auto) {
+    ++freed;
+    charges_.clear();
+    return absl::StatusOr<v1::UnchargeItemsResponse>(v1::UnchargeItemsResponse());
+  });
+  const auto pass = [&] {
+    NodeBooks books;
+    now_ += config_.reconcile_interval;
+    link_->Connect();
+    link_->Sync(sight, &books);
+  };
+  v1::Charge charge;
+  charge.set_charge_id("job-7");
+  charge.add_items()->set_region("n1/gpu0");
+  charges_ = {charge};
+  pass();
+  EXPECT_EQ(freed, 0);
+  sight.pods.clear();
+  pass();
+  EXPECT_EQ(freed, 1) << "it was the pod's";
+  pass();
+  // One that somebody else makes under the same id is not the pod's.
+  charges_ = {charge};
+  pass();
+  pass();
+  EXPECT_EQ(freed, 1);
+}
+
+TEST_F(AuthorityLinkTest, RegionThatTheAuthorityHasNotAnyMoreIsRegisteredAgain) {
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0")};
+  std::vector<std::string> registered;
+  ON_CALL(*connection_, Register).WillByDefault([&](const v1::RegisterRequest& request, auto) {
+    registered.push_back(request.region().name());
+    refused_.clear();
+    return absl::StatusOr<v1::RegisterResponse>(v1::RegisterResponse());
+  });
+  v1::ReconcileResponse different;
+  different.set_differences_total(1);
+  ON_CALL(*connection_, Reconcile).WillByDefault(Return(different));
+  const auto pass = [&] {
+    NodeBooks books;
+    now_ += config_.reconcile_interval;
+    link_->Connect();
+    link_->Sync(sight, &books);
+  };
+  pass();
+  EXPECT_THAT(registered, ElementsAre("n1/gpu0"));
+  refused_ = "n1/gpu0";  // An admin has unregistered it.
+  pass();
+  EXPECT_THAT(registered, ElementsAre("n1/gpu0", "n1/gpu0"));
 }
 
 TEST_F(AuthorityLinkTest, DeviceThatIsNotTakenDoesNotHoldUpTheOthers) {

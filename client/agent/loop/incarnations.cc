@@ -5,12 +5,14 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -42,21 +44,26 @@ absl::StatusOr<Incarnations> Incarnations::Load(const std::string& proc_root,
                                                 const std::string& state_dir) {
   const absl::StatusOr<uint64_t> boot = BootSeconds(proc_root);
   if (!boot.ok()) return boot.status();
-  Incarnations incarnations(*boot, absl::StrCat(state_dir, "/incarnations"));
+  const absl::StatusOr<std::string> id =
+      ReadSmallFile(absl::StrCat(proc_root, "/sys/kernel/random/boot_id"), 1 << 10);
+  const std::string boot_id(absl::StripAsciiWhitespace(id.value_or("")));
+  Incarnations incarnations(*boot, boot_id.empty() ? "-" : boot_id,
+                            absl::StrCat(state_dir, "/incarnations"));
   incarnations.Read();
   return incarnations;
 }
 
 uint64_t Incarnations::Of(const Device& device) {
-  Seen& seen = seen_[device.region];
-  const bool is_new = seen.token.empty();
-  const bool is_other = !is_new && !device.token.empty() && seen.token != device.token;
+  const auto [it, is_new] = seen_.try_emplace(device.region);
+  Seen& seen = it->second;
+  const bool has_token = !device.token.empty() && seen.token != device.token;
+  const bool is_other = has_token && !seen.token.empty();
   const bool works_again = seen.has_failed && !device.failed;
-  const bool is_changed = is_new || is_other || works_again || seen.has_failed != device.failed;
+  if (is_new || has_token || seen.has_failed != device.failed) is_kept_ = false;
   if (is_other || works_again) ++seen.resets;
-  if (!device.token.empty()) seen.token = device.token;
+  if (has_token) seen.token = device.token;
   seen.has_failed = device.failed;
-  if (is_changed) Write();
+  Keep();
   return boot_seconds_ * kResetsPerBoot + seen.resets;
 }
 
@@ -65,17 +72,29 @@ void Incarnations::AtLeast(const std::string& region, uint64_t incarnation) {
   Seen& seen = seen_[region];
   if (seen.resets >= incarnation % kResetsPerBoot) return;
   seen.resets = incarnation % kResetsPerBoot;
-  Write();
+  is_kept_ = false;
+  Keep();
 }
 
-// A line for each region: boot time, region, resets, whether it has failed, token (= and
-// hexadecimal). What cannot be read counts for nothing, as if the file were lost.
+void Incarnations::Keep() {
+  if (is_kept_) return;
+  status_ = Write();
+  is_kept_ = status_.ok();
+}
+
+// A line "boot", which boot it was, and its time; then one for each region: boot time, region,
+// resets, whether it has failed, token (= and hexadecimal). What cannot be read counts for nothing,
+// as if the file were lost.
 void Incarnations::Read() {
   const absl::StatusOr<std::string> text = ReadSmallFile(file_, kFileBytesMax);
   if (!text.ok()) return;
   for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
     const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
     uint64_t boot = 0;
+    if (words.size() == 3 && words[0] == "boot" && absl::SimpleAtoi(words[2], &boot)) {
+      ReadBoot(words[1], boot);
+      continue;
+    }
     Seen seen;
     if (words.size() != 5 || !absl::SimpleAtoi(words[0], &boot) || boot != boot_seconds_ ||
         !absl::SimpleAtoi(words[2], &seen.resets) || seen.resets >= kResetsPerBoot) {
@@ -87,13 +106,23 @@ void Incarnations::Read() {
   }
 }
 
-void Incarnations::Write() {
+// Of the same boot the number stays; of an earlier one it grows, whatever the clock says.
+void Incarnations::ReadBoot(absl::string_view id, uint64_t seconds) {
+  if (boot_id_ == "-" || id == "-") return;
+  if (id == boot_id_) {
+    boot_seconds_ = seconds;
+    is_kept_ = true;
+  } else {
+    boot_seconds_ = std::max(boot_seconds_, seconds + 1);
+  }
+}
+
+absl::Status Incarnations::Write() const {
   const std::string directory = file_.substr(0, file_.rfind('/'));
   if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
-    status_ = absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", directory));
-    return;
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", directory));
   }
-  std::string text;
+  std::string text = absl::StrCat("boot ", boot_id_, " ", boot_seconds_, "\n");
   for (const auto& [region, seen] : seen_) {
     absl::StrAppend(&text, boot_seconds_, " ", region, " ", seen.resets, " ",
                     seen.has_failed ? "failed" : "works", " ", "=",
@@ -104,10 +133,9 @@ void Incarnations::Write() {
   out << text;
   out.close();
   if (!out || std::rename(temporary.c_str(), file_.c_str()) != 0) {
-    status_ = absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot write ", file_));
-    return;
+    return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot write ", file_));
   }
-  status_ = absl::OkStatus();
+  return absl::OkStatus();
 }
 
 }  // namespace dmem::client

@@ -15,13 +15,15 @@
 namespace dmem::client {
 
 // Numbers that grow whenever memory was lost: the node's with each boot, a region's also when its
-// device was reset or swapped. The node's is its boot time in seconds since 1970; a region's is
-// that times 1,000, plus the resets that were seen since. Seen resets are kept in a file, which may
-// be lost: then the authority's number is taken on (AtLeast). One thread at a time.
+// device was reset or swapped. The node's is its boot time in seconds since 1970, as the clock was
+// when it was first asked for in this boot; a region's is that times 1,000, plus the resets that
+// were seen since. They are kept in a file, which may be lost: then the node's is what the clock
+// says now, and of regions the authority's number is taken on (AtLeast). One thread at a time.
 class Incarnations {
  public:
-  // Reads `proc_root`/stat for the boot time and `state_dir`/incarnations, which is made when
-  // first needed. Errors, naming the file: the boot time cannot be read.
+  // Reads `proc_root`/stat for the boot time, `proc_root`/sys/kernel/random/boot_id for which boot
+  // this is (the boot time moves when the clock is set) and `state_dir`/incarnations. Writes
+  // nothing. Errors, naming the file: the boot time cannot be read.
   static absl::StatusOr<Incarnations> Load(const std::string& proc_root,
                                            const std::string& state_dir);
 
@@ -33,7 +35,10 @@ class Incarnations {
   // The authority has this one for the region already; not after it, if it is of this boot.
   void AtLeast(const std::string& region, uint64_t incarnation);
 
-  // Of the last write of the file.
+  // Makes the file, and its directory, say what is known, unless it does.
+  void Keep();
+
+  // Of the last Keep, Of or AtLeast: whether the file says what is known.
   const absl::Status& status() const { return status_; }
 
  private:
@@ -43,14 +48,17 @@ class Incarnations {
     bool has_failed = false;
   };
 
-  Incarnations(uint64_t boot_seconds, std::string file)
-      : boot_seconds_(boot_seconds), file_(std::move(file)) {}
+  Incarnations(uint64_t boot_seconds, std::string boot_id, std::string file)
+      : boot_seconds_(boot_seconds), boot_id_(std::move(boot_id)), file_(std::move(file)) {}
   void Read();
-  void Write();
+  void ReadBoot(absl::string_view id, uint64_t seconds);
+  absl::Status Write() const;
 
   uint64_t boot_seconds_;
+  std::string boot_id_;  // "-": the kernel does not say; then it is the boot time.
   std::string file_;
   std::map<std::string, Seen> seen_;
+  bool is_kept_ = false;
   absl::Status status_;
 };
 

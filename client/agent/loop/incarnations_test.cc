@@ -21,7 +21,11 @@ class IncarnationsTest : public ::testing::Test {
     device_.token = "a b";  // Tokens are opaque.
   }
 
-  void Boot(int seconds) { root_.Write("stat", absl::StrCat("cpu 1 2 3\nbtime ", seconds, "\n")); }
+  // A boot, or the same as before with another clock.
+  void Boot(int seconds, const std::string& id = "") {
+    root_.Write("stat", absl::StrCat("cpu 1 2 3\nbtime ", seconds, "\n"));
+    if (!id.empty()) root_.Write("sys/kernel/random/boot_id", id + "\n");
+  }
   Incarnations Load() {
     absl::StatusOr<Incarnations> loaded = Incarnations::Load(root_.path(), root_.path() + "/state");
     EXPECT_TRUE(loaded.ok()) << loaded.status();
@@ -63,6 +67,41 @@ TEST_F(IncarnationsTest, BootIsNewerThanAnyResetBefore) {
   const uint64_t before = Load().Of(device_);
   Boot(1001);
   EXPECT_GT(Load().Of(device_), before);
+}
+
+TEST_F(IncarnationsTest, ClockThatIsSetWhileTheNodeRunsMakesNoOtherIncarnation) {
+  Boot(1000, "b-1");
+  Incarnations first = Load();
+  EXPECT_EQ(first.node(), 1000u);
+  const uint64_t before = first.Of(device_);
+  for (const int seconds : {1001, 999, 5}) {
+    Boot(seconds, "b-1");
+    EXPECT_EQ(Load().node(), 1000u) << seconds;
+    EXPECT_EQ(Load().Of(device_), before) << seconds;
+  }
+}
+
+TEST_F(IncarnationsTest, BootIsNewerThanTheOneBeforeAlsoIfTheClockWasSetBack) {
+  Boot(1000, "b-1");
+  const uint64_t before = Load().Of(device_);
+  Boot(900, "b-2");
+  EXPECT_EQ(Load().node(), 1001u);
+  EXPECT_GT(Load().Of(device_), before);
+  Boot(2000, "b-3");
+  EXPECT_EQ(Load().node(), 2000u);
+}
+
+TEST_F(IncarnationsTest, FileIsWrittenOnlyWhenThereIsSomethingNew) {
+  device_.token.clear();
+  Incarnations incarnations = Load();
+  incarnations.Of(device_);
+  const std::string other = "not written again";
+  root_.Write("state/incarnations", other);
+  incarnations.Of(device_);
+  EXPECT_EQ(root_.Read("state/incarnations"), other);
+  device_.token = "1";
+  incarnations.Of(device_);
+  EXPECT_NE(root_.Read("state/incarnations"), other);
 }
 
 TEST_F(IncarnationsTest, LostFileIsMadeGoodByTheAuthoritysNumber) {

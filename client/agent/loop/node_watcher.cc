@@ -27,7 +27,8 @@ NodeWatcher::NodeWatcher(const AgentConfig* config,
       backends_(std::move(backends)),
       kubelet_(std::move(kubelet)),
       described_(std::move(described)),
-      scanned_(backends_.size()) {}
+      scanned_(backends_.size()),
+      was_scanned_(backends_.size(), false) {}
 
 NodeSight NodeWatcher::Look(std::vector<absl::Status>* problems) {
   NodeSight sight;
@@ -78,6 +79,7 @@ void NodeWatcher::LookAtDevices(NodeSight* sight, std::vector<absl::Status>* pro
       for (const absl::Status& problem : scan->problems)
         problems->push_back(Prefixed(backend->name(), problem));
       scanned_[i] = std::move(scan->devices);
+      was_scanned_[i] = true;
     } else {
       problems->push_back(Prefixed(backend->name(), scan.status()));
       // How much is in use is not known any more, and must be evidence of nothing.
@@ -90,6 +92,8 @@ void NodeWatcher::LookAtDevices(NodeSight* sight, std::vector<absl::Status>* pro
     }
     if (is_scanned) Measure(backend, asked, sight, problems);
   }
+  sight->has_unscanned_devices =
+      std::find(was_scanned_.begin(), was_scanned_.end(), false) != was_scanned_.end();
   std::sort(sight->devices.begin(), sight->devices.end(),
             [](const Device& a, const Device& b) { return a.region < b.region; });
   sight->cgroup_usage_before = std::exchange(cgroup_usage_before_, sight->cgroup_usage);

@@ -48,6 +48,7 @@ class NodeWatcher {
   const std::unique_ptr<PodSource> kubelet_;
   const std::unique_ptr<PodSource> described_;
   std::vector<std::vector<Device>> scanned_;         // By backend, the last good scan.
+  std::vector<bool> was_scanned_;                    // By backend, ever.
   std::map<std::string, DeviceBackend*> by_region_;  // Whose a region is.
   // What the last look saw: NodeSight::cgroup_usage.
   std::map<std::pair<std::string, std::string>, uint64_t> cgroup_usage_before_;
