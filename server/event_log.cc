@@ -23,6 +23,12 @@ absl::Status Unparsable(uint64_t sequence) {
 
 }  // namespace
 
+absl::Status EventLog::ReadErrorOf(const absl::Status& read, uint64_t sequence) const {
+  if (!absl::IsOutOfRange(read)) return read;
+  const absl::StatusOr<uint64_t> oldest = OldestSequence();
+  return oldest.ok() ? EventsTooOld(sequence, *oldest) : oldest.status();
+}
+
 absl::StatusOr<EventPlace> EventLog::Read(
     EventPlace from, uint64_t to, size_t record_bytes_max,
     const std::function<bool(v1::Event&& event)>& visit) const {
@@ -60,12 +66,7 @@ absl::StatusOr<EventPlace> EventLog::Read(
         bytes += record.size();
         return bytes < record_bytes_max;
       });
-  if (absl::IsOutOfRange(read)) {
-    const absl::StatusOr<uint64_t> oldest = OldestSequence();
-    if (!oldest.ok()) return oldest.status();
-    return EventsTooOld(from.sequence, *oldest);
-  }
-  if (!read.ok()) return read;
+  if (!read.ok()) return ReadErrorOf(read, from.sequence);
   if (!error.ok()) return error;
   return next;
 }
@@ -87,7 +88,7 @@ absl::StatusOr<int64_t> EventLog::TimeOf(uint64_t sequence) const {
         }
         return false;
       });
-  if (!read.ok()) return read;
+  if (!read.ok()) return ReadErrorOf(read, sequence);
   return time_us;
 }
 

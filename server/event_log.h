@@ -50,6 +50,9 @@ class EventLog {
   absl::StatusOr<int64_t> TimeOf(uint64_t sequence) const;
 
  private:
+  // What the store's error comes to, of a read from `sequence` on.
+  absl::Status ReadErrorOf(const absl::Status& read, uint64_t sequence) const;
+
   Store* const store_;
 };
 

@@ -27,9 +27,9 @@ namespace dmem::server {
 // Thread-compatible.
 class Past {
  public:
-  // Both must outlive it.
-  Past(const EventLog* log, const State& state)
-      : events_(log, state.scalars.sequence), regions_(state), charges_(state) {}
+  // Both must outlive it. `ended`: what charges() is to know of charges that have ended since.
+  Past(const EventLog* log, const State& state, EndedFacts ended)
+      : events_(log, state.scalars.sequence), regions_(state), charges_(state, ended) {}
 
   // As PastEvents::DownTo.
   absl::Status DownTo(int64_t time_us) { return events_.DownTo(time_us); }

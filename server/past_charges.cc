@@ -23,10 +23,12 @@ ChargeFacts FactsOf(const State& state, Index charge) {
 
 void PastCharges::BeforeUndo(const v1::Event& event) {
   if (event.has_charge_changed() && event.charge_changed().ended()) {
+    if (remembered_ == EndedFacts::kNone) return;
     const v1::ChargeChanged& change = event.charge_changed();
     ChargeFacts& facts = ended_[change.charge_id()];
     facts.owner = change.owner();
-    facts.labels = {change.labels().begin(), change.labels().end()};
+    if (remembered_ == EndedFacts::kAll)
+      facts.labels = {change.labels().begin(), change.labels().end()};
   } else if (event.has_cgroup_changed() &&
              event.cgroup_changed().kind() == v1::CGROUP_CHANGE_KIND_FREED) {
     freed_[event.cgroup_changed().id()] = event.cgroup_changed().cgroup();

@@ -23,6 +23,9 @@ struct ChargeFacts {
   std::map<std::string, std::string> labels;
 };
 
+// What of charges that have ended is remembered.
+enum class EndedFacts { kNone, kOwners, kAll };
+
 // Begins as a state has it, and goes back event by event. What ended since the state was is learned
 // from the event of its end, and forgotten at that of its grant.
 //
@@ -30,14 +33,15 @@ struct ChargeFacts {
 class PastCharges {
  public:
   // `state` must outlive it.
-  explicit PastCharges(const State& state) : state_(state) {}
+  PastCharges(const State& state, EndedFacts ended) : state_(state), remembered_(ended) {}
 
   // To be shown each event before anything else is done with it, ...
   void BeforeUndo(const v1::Event& event);
   // ... and after.
   void AfterUndo(const v1::Event& event);
 
-  // Of the charge that had the id after the command of `sequence`; empty if there was none such.
+  // Of the charge that had the id after the command of `sequence`; empty if there was none such. Of
+  // one that has ended since, what is remembered.
   ChargeFacts FactsOf(const std::string& charge_id, uint64_t sequence) const;
   // The path of a cgroup as calls name it: "/a", or "@ID" while it was dying.
   std::string PathOf(const std::string& cgroup) const;
@@ -46,6 +50,7 @@ class PastCharges {
 
  private:
   const State& state_;
+  const EndedFacts remembered_;
   absl::flat_hash_map<std::string, ChargeFacts> ended_;
   absl::flat_hash_map<uint64_t, std::string> freed_;  // Paths of dying cgroups.
 };

@@ -17,9 +17,23 @@ namespace dmem::server {
 namespace {
 
 constexpr size_t kReadBytes = 16 << 20;
-// Of a step, as far as the number of sequences read at once decides it.
-constexpr size_t kEventsWanted = 4000;
+// Of a step, as far as the number of sequences read at once decides it. Events count as items.
+constexpr size_t kItemsWanted = 4000;
+constexpr size_t kItemsMax = 4 * kItemsWanted;
 constexpr uint64_t kWindowMax = 65536;
+
+size_t ItemsOf(const v1::Event& event) {
+  switch (event.what_case()) {
+    case v1::Event::kChargeGranted:
+      return 1 + static_cast<size_t>(event.charge_granted().items_size());
+    case v1::Event::kChargeChanged:
+      return 1 + static_cast<size_t>(event.charge_changed().items_size());
+    case v1::Event::kMeasured:
+      return 1 + static_cast<size_t>(event.measured().items_size());
+    default:
+      return 1;
+  }
+}
 
 }  // namespace
 
@@ -39,28 +53,44 @@ absl::Status PastEvents::DownTo(int64_t time_us) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> PastEvents::Step(const std::function<void(const v1::Event& event)>& visit) {
-  if (high_ < first_) return true;
-  const uint64_t low = high_ - first_ < window_ ? first_ : high_ - window_ + 1;
-  std::vector<v1::Event> events;
+absl::StatusOr<size_t> PastEvents::ReadAll(uint64_t low, uint64_t high,
+                                           std::vector<v1::Event>* events) const {
+  size_t items = 0;
   EventPlace next = {low, 0};
-  while (next.sequence <= high_) {
+  while (next.sequence <= high && (items <= kItemsMax || low == high)) {
     const EventPlace from = next;
     const absl::StatusOr<EventPlace> read =
-        log_->Read(from, high_, kReadBytes, [&events](v1::Event&& event) {
-          events.push_back(std::move(event));
-          return true;
+        log_->Read(from, high, kReadBytes, [&](v1::Event&& event) {
+          items += ItemsOf(event);
+          events->push_back(std::move(event));
+          return items <= kItemsMax || low == high;
         });
     if (!read.ok()) return read.status();
-    if (read->sequence == from.sequence)
+    if (read->sequence == from.sequence && items <= kItemsMax)
       return absl::DataLossError(
           absl::StrCat("the kept records end before sequence ", from.sequence));
     next = *read;
   }
+  return items;
+}
+
+absl::StatusOr<bool> PastEvents::Step(const std::function<void(const v1::Event& event)>& visit) {
+  if (high_ < first_) return true;
+  uint64_t low = 0;
+  std::vector<v1::Event> events;
+  absl::StatusOr<size_t> items = 0;
+  for (;;) {
+    low = high_ - first_ < window_ ? first_ : high_ - window_ + 1;
+    events.clear();
+    items = ReadAll(low, high_, &events);
+    if (!items.ok()) return items.status();
+    if (*items <= kItemsMax || low == high_) break;
+    window_ = std::max<uint64_t>((high_ - low + 1) / 8, 1);
+  }
   for (auto event = events.rbegin(); event != events.rend(); ++event) visit(*event);
-  if (events.size() > kEventsWanted) {
+  if (*items > kItemsWanted) {
     window_ = std::max<uint64_t>(window_ / 2, 1);
-  } else if (events.size() < kEventsWanted / 4) {
+  } else if (*items < kItemsWanted / 4) {
     window_ = std::min(window_ * 2, kWindowMax);
   }
   high_ = low - 1;

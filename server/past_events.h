@@ -10,6 +10,7 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,15 +30,19 @@ class PastEvents {
   // not all of them are kept, or may not be · those of EventLog.
   absl::Status DownTo(int64_t time_us);
 
-  // Shows `visit` the next events, some thousands at most as a rule. Returns whether these were the
-  // last. Errors: those of EventLog::Read.
+  // Shows `visit` the next events: some thousands of items at most, or those of one command.
+  // Returns whether these were the last. Errors: those of EventLog::Read.
   absl::StatusOr<bool> Step(const std::function<void(const v1::Event& event)>& visit);
 
  private:
+  // Reads the events of these sequences, and says how many items they have; fewer events once that
+  // is more than one step may have, unless it is only one sequence.
+  absl::StatusOr<size_t> ReadAll(uint64_t low, uint64_t high, std::vector<v1::Event>* events) const;
+
   const EventLog* const log_;
   uint64_t first_ = 1;
   uint64_t high_;  // The newest sequence not shown yet.
-  uint64_t window_ = 256;
+  uint64_t window_ = 16;
 };
 
 // A page of an answer about the past: of which time it is, from which entry on. So all pages are of

@@ -114,26 +114,26 @@ absl::Status QuotaService::ReadLong(const ReadView& view, const v1::ListEventsRe
   return server::ListEvents(*events_, view.state(), request, response);
 }
 
-template <typename Request, typename Run>
-grpc::ServerUnaryReactor* QuotaService::OnReader(Method method, Context* context,
-                                                 const Request* request, Run run) {
+template <typename Request, typename Use>
+grpc::ServerUnaryReactor* QuotaService::WithView(Method method, Context* context,
+                                                 const Request* request, ReaderPool* readers,
+                                                 absl::string_view name, Use use) {
   const Call call(method, context->DefaultReactor(), metrics_);
   if (absl::Status refused = Admit(*request); !refused.ok()) {
     call.Finish(refused);
     return call.reactor();
   }
-  if (!readers_->Reserve()) {
-    call.Finish(Overloaded("long reads", readers_->queue_max()));
+  if (!readers->Reserve()) {
+    call.Finish(Overloaded(name, readers->queue_max()));
     return call.reactor();
   }
-  writer_->RequestView([this, call, run](absl::StatusOr<ReadView> view) {
+  writer_->RequestView([call, readers, use](absl::StatusOr<ReadView> view) {
     if (!view.ok()) {
-      readers_->Cancel();
+      readers->Cancel();
       call.Finish(view.status());
       return;
     }
-    readers_->Submit(
-        [call, run, view = *std::move(view)]() mutable { run(call, std::move(view)); });
+    use(call, *std::move(view));
   });
   return call.reactor();
 }
@@ -152,48 +152,48 @@ void QuotaService::FinishRead(const Call& call, absl::Status outcome, Response* 
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::LongRead(Method method, Context* context,
                                                  const Request* request, Response* response) {
-  return OnReader(method, context, request,
-                  [this, request, response](const Call& call, ReadView view) {
-                    absl::Status outcome = ReadLong(view, *request, response);
-                    // Given back before the answer, so that it never waits for a slow caller.
-                    view = ReadView();
-                    FinishRead(call, std::move(outcome), response);
-                  });
+  const auto begin = [this, request, response](const Call& call, ReadView view) {
+    readers_->Submit([this, call, request, response, view = std::move(view)]() mutable {
+      absl::Status outcome = ReadLong(view, *request, response);
+      // Given back before the answer, so that it never waits for a slow caller.
+      view = ReadView();
+      FinishRead(call, std::move(outcome), response);
+    });
+  };
+  return WithView(method, context, request, readers_, "long reads", begin);
 }
 
 template <typename PastRead, typename Response>
-void QuotaService::TakeSteps(const Call& call, Context* context, std::shared_ptr<PastRead> read,
-                             Response* response) {
+bool QuotaService::TakeStep(const Call& call, Context* context, std::unique_ptr<PastRead>* read,
+                            Response* response) {
   absl::StatusOr<bool> is_done = false;
-  while (is_done.ok() && !*is_done) {
-    if (context->IsCancelled()) {
-      is_done = absl::CancelledError("the caller has gone");
-    } else if (draining_.load()) {
-      is_done = ShuttingDown();
-    } else {
-      is_done = read->Step(response);
-    }
-    // Behind those that wait; without a place there it goes on at once.
-    if (is_done.ok() && !*is_done && readers_->Reserve()) {
-      readers_->Submit([this, call, context, response, read = std::move(read)]() mutable {
-        TakeSteps(call, context, std::move(read), response);
-      });
-      return;
-    }
+  if (context->IsCancelled()) {
+    is_done = absl::CancelledError("the caller has gone");
+  } else if (draining_.load()) {
+    is_done = ShuttingDown();
+  } else {
+    is_done = (*read)->Step(response);
   }
-  read.reset();  // With the view, as in LongRead.
+  if (is_done.ok() && !*is_done) return false;
+  read->reset();  // With the view, as in LongRead.
   FinishRead(call, is_done.status(), response);
+  return true;
 }
 
 template <typename PastRead, typename Request, typename Response>
 grpc::ServerUnaryReactor* QuotaService::ReadPast(Method method, Context* context,
                                                  const Request* request, Response* response) {
-  return OnReader(method, context, request,
-                  [this, context, request, response](const Call& call, ReadView view) {
-                    TakeSteps(call, context,
-                              std::make_shared<PastRead>(events_, std::move(view), request),
-                              response);
-                  });
+  const auto begin = [this, context, request, response](const Call& call, ReadView view) {
+    const auto read = std::make_shared<std::unique_ptr<PastRead>>();
+    past_readers_->SubmitSteps(
+        [this, call, context, request, response, read, view = std::move(view)]() mutable {
+          // Not before: it is much work for the writer's thread, which is where the view comes.
+          if (*read == nullptr)
+            *read = std::make_unique<PastRead>(events_, std::move(view), request);
+          return TakeStep(call, context, read.get(), response);
+        });
+  };
+  return WithView(method, context, request, past_readers_, "reads of the past", begin);
 }
 
 grpc::ServerUnaryReactor* QuotaService::Register(Context* context,

@@ -29,11 +29,14 @@ namespace dmem::server {
 // Thread-safe.
 class QuotaService final : public v1::QuotaService::CallbackService {
  public:
-  // All must outlive the service. `version` and `store` are shown by GetServerInfo.
-  QuotaService(Writer* writer, ReaderPool* readers, SessionKeeper* keeper, EventLog* events,
-               WatchHub* watchers, RpcMetrics* metrics, std::string version, std::string store)
+  // All must outlive the service. `past_readers` are for reads of the past, of which each keeps
+  // what it has found so far. `version` and `store` are shown by GetServerInfo.
+  QuotaService(Writer* writer, ReaderPool* readers, ReaderPool* past_readers, SessionKeeper* keeper,
+               EventLog* events, WatchHub* watchers, RpcMetrics* metrics, std::string version,
+               std::string store)
       : writer_(writer),
         readers_(readers),
+        past_readers_(past_readers),
         keeper_(keeper),
         events_(events),
         watchers_(watchers),
@@ -157,22 +160,26 @@ class QuotaService final : public v1::QuotaService::CallbackService {
   absl::Status ReadLong(const ReadView& view, const Request& request, Response* response);
   absl::Status ReadLong(const ReadView& view, const v1::ListEventsRequest& request,
                         v1::ListEventsResponse* response);
-  // Calls `run` with a view of what is committed, on a thread that has time.
-  template <typename Request, typename Run>
-  Reactor* OnReader(Method method, Context* context, const Request* request, Run run);
+  // Takes a place among `readers`, called `name`, and calls `use`, which is to use it, with the
+  // call and a view of what is committed.
+  template <typename Request, typename Use>
+  Reactor* WithView(Method method, Context* context, const Request* request, ReaderPool* readers,
+                    absl::string_view name, Use use);
   template <typename Response>
   void FinishRead(const Call& call, absl::Status outcome, Response* response);
   template <typename Request, typename Response>
   Reactor* LongRead(Method method, Context* context, const Request* request, Response* response);
-  // A read so long that it gives way to others after each of its steps.
+  // A read so long that others have their turn after each of its steps.
   template <typename PastRead, typename Request, typename Response>
   Reactor* ReadPast(Method method, Context* context, const Request* request, Response* response);
+  // Returns whether the call has been answered.
   template <typename PastRead, typename Response>
-  void TakeSteps(const Call& call, Context* context, std::shared_ptr<PastRead> read,
-                 Response* response);
+  bool TakeStep(const Call& call, Context* context, std::unique_ptr<PastRead>* read,
+                Response* response);
 
   Writer* const writer_;
   ReaderPool* const readers_;
+  ReaderPool* const past_readers_;
   SessionKeeper* const keeper_;
   EventLog* const events_;
   WatchHub* const watchers_;

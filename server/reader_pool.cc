@@ -37,17 +37,25 @@ void ReaderPool::Cancel() {
 }
 
 void ReaderPool::Submit(std::function<void()> work) {
+  SubmitSteps([work = std::move(work)] {
+    work();
+    return true;
+  });
+}
+
+void ReaderPool::SubmitSteps(std::function<bool()> step) {
   {
     MutexLock lock(&mutex_);
     DMEM_CHECK(reserved_ > 0);
     if (!stopping_) {
-      queue_.push_back(std::move(work));
+      queue_.push_back(std::move(step));
       wake_.NotifyOne();
       return;
     }
     --reserved_;
   }
-  work();
+  while (!step()) {
+  }
 }
 
 void ReaderPool::Stop() {
@@ -65,19 +73,23 @@ void ReaderPool::Loop() {
   // On Linux a thread has a niceness of its own. Without it reads are only less polite.
   static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness));
   for (;;) {
-    std::function<void()> work;
+    std::function<bool()> step;
     {
       MutexLock lock(&mutex_);
       while (queue_.empty() && !stopping_) wake_.Wait(&mutex_);
       if (queue_.empty()) return;
-      work = std::move(queue_.front());
+      step = std::move(queue_.front());
       queue_.pop_front();
     }
-    work();
+    const bool is_done = step();
     // The view that the work held goes before the place is free again.
-    work = nullptr;
+    if (is_done) step = nullptr;
     MutexLock lock(&mutex_);
-    --reserved_;
+    if (is_done) {
+      --reserved_;
+    } else {
+      queue_.push_back(std::move(step));
+    }
   }
 }
 

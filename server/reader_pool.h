@@ -25,12 +25,15 @@ class ReaderPool {
   ReaderPool& operator=(const ReaderPool&) = delete;
   ~ReaderPool();
 
-  // Takes a place in the queue, to be used by one Submit or given back by Cancel. Returns false if
-  // there is none.
+  // Takes a place in the queue, to be used by one Submit or SubmitSteps, or given back by Cancel.
+  // Returns false if there is none.
   bool Reserve();
   void Cancel();
   // REQUIRES: a place is reserved. After Stop the work is run at once, on the caller's thread.
   void Submit(std::function<void()> work);
+  // The same of work in steps: `step` is run again, behind all that waits, until it returns true;
+  // it keeps its place so long.
+  void SubmitSteps(std::function<bool()> step);
 
   // Finishes what has queued and ends the threads.
   void Stop();
@@ -43,7 +46,7 @@ class ReaderPool {
   const size_t queue_max_;
   Mutex mutex_;
   CondVar wake_;
-  std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::function<bool()>> queue_ ABSL_GUARDED_BY(mutex_);
   size_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

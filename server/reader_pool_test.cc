@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <future>
+#include <string>
 
 namespace dmem::server {
 namespace {
@@ -46,6 +47,26 @@ TEST(ReaderPoolTest, StopFinishesWhatHasQueued) {
   EXPECT_EQ(done.load(), 100);
 }
 
+TEST(ReaderPoolTest, StepsTakeTurnsWithOtherWorkAndKeepOnePlace) {
+  ReaderPool pool(/*threads=*/1, /*queue_max=*/2);
+  std::string order;  // Of the only thread.
+  std::promise<void> release;
+  ASSERT_TRUE(pool.Reserve());
+  ASSERT_TRUE(pool.Reserve());
+  pool.SubmitSteps([&, waits = release.get_future().share(), steps = 0]() mutable {
+    waits.wait();
+    order += 's';
+    return ++steps == 3;
+  });
+  pool.Submit([&order] { order += 'w'; });
+  EXPECT_FALSE(pool.Reserve());
+  release.set_value();
+  pool.Stop();
+  EXPECT_EQ(order, "swss");
+  EXPECT_TRUE(pool.Reserve());
+  EXPECT_TRUE(pool.Reserve());
+}
+
 TEST(ReaderPoolTest, WorkSubmittedAfterStopIsDoneOnTheCallersThread) {
   ReaderPool pool(/*threads=*/1, /*queue_max=*/1);
   ASSERT_TRUE(pool.Reserve());
@@ -53,6 +74,15 @@ TEST(ReaderPoolTest, WorkSubmittedAfterStopIsDoneOnTheCallersThread) {
   std::thread::id where;
   pool.Submit([&where] { where = std::this_thread::get_id(); });
   EXPECT_EQ(where, std::this_thread::get_id());
+}
+
+TEST(ReaderPoolTest, StepsSubmittedAfterStopAreAllDone) {
+  ReaderPool pool(/*threads=*/1, /*queue_max=*/1);
+  ASSERT_TRUE(pool.Reserve());
+  pool.Stop();
+  int steps = 0;
+  pool.SubmitSteps([&steps] { return ++steps == 3; });
+  EXPECT_EQ(steps, 3);
 }
 
 }  // namespace

@@ -37,6 +37,10 @@ namespace {
 constexpr char kServiceName[] = "dmem.v1.QuotaService";
 constexpr char kText[] = "text/plain; charset=utf-8";
 constexpr size_t kLongReadsMax = 256;
+// Reads of the past are rare and long, and each keeps what it has found so far: up to some hundred
+// MiB, over millions of ended charges.
+constexpr size_t kPastReaderThreads = 1;
+constexpr size_t kPastReadsMax = 4;
 constexpr absl::Duration kDrainTime = absl::Seconds(10);
 
 std::function<int64_t()> ClockOf(const Config& config) {
@@ -161,6 +165,7 @@ absl::Status Server::Configure() {
 
 absl::Status Server::StartHttp() {
   readers_ = std::make_unique<ReaderPool>(config_.reader_threads, kLongReadsMax);
+  past_readers_ = std::make_unique<ReaderPool>(kPastReaderThreads, kPastReadsMax);
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       config_.http, {
                         {"/metrics", [this] { return Scrape(); }},
@@ -230,9 +235,9 @@ absl::StatusOr<std::vector<prometheus::MetricFamily>> Server::CollectObjectsOnRe
 absl::Status Server::StartGrpc() {
   watchers_ = std::make_unique<WatchHub>(WatchOptions(), &events_, writer_.get());
   watch_stats_.store(&watchers_->stats());
-  service_ =
-      std::make_unique<QuotaService>(writer_.get(), readers_.get(), keeper_.get(), &events_,
-                                     watchers_.get(), &rpc_metrics_, kVersion, config_.store);
+  service_ = std::make_unique<QuotaService>(writer_.get(), readers_.get(), past_readers_.get(),
+                                            keeper_.get(), &events_, watchers_.get(), &rpc_metrics_,
+                                            kVersion, config_.store);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -306,6 +311,7 @@ absl::Status Server::Shutdown() {
   absl::Status status;
   if (checkpointer_ != nullptr && was_serving) status = checkpointer_->Stop();
   checkpointer_ = nullptr;
+  if (past_readers_ != nullptr) past_readers_->Stop();
   if (readers_ != nullptr) readers_->Stop();
   const bool failed = writer_ != nullptr && writer_->failed();
   if (writer_ != nullptr) writer_->Stop();

@@ -95,6 +95,7 @@ class Server {
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<SessionKeeper> keeper_;
   std::unique_ptr<ReaderPool> readers_;
+  std::unique_ptr<ReaderPool> past_readers_;  // For WhoHeld and ReportUsage.
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<WatchHub> watchers_;
   std::atomic<const WatchStats*> watch_stats_{nullptr};  // Of watchers_, once there.

@@ -4,6 +4,7 @@
 #include "server/usage_report.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +18,8 @@ namespace dmem::server {
 namespace {
 
 constexpr uint64_t kPageSizeDefault = 1000;
-constexpr size_t kRowsMax = 250000;
+// On the way: what there was after the time of the report comes to nothing in the end.
+constexpr size_t kRowsHeldMax = 1000000;
 // Of one step.
 constexpr size_t kItemsOfStep = 20000;
 
@@ -34,6 +36,10 @@ std::string Cut(const std::string& cgroup, uint32_t depth) {
   return depth == 0 || end == std::string::npos ? cgroup : cgroup.substr(0, end);
 }
 
+bool Has(const v1::ReportUsageRequest& request, v1::UsageKey key) {
+  return std::find(request.by().begin(), request.by().end(), key) != request.by().end();
+}
+
 unsigned __int128 Wide(uint64_t bytes) { return bytes; }
 
 }  // namespace
@@ -43,15 +49,11 @@ UsageReportRead::UsageReportRead(const EventLog* log, ReadView view,
     : view_(std::move(view)),
       request_(*request),
       listing_(ListingOf(*request)),
-      past_(log, view_.state()) {
-  const auto has = [this](v1::UsageKey key) {
-    return std::find(request_.by().begin(), request_.by().end(), key) != request_.by().end();
-  };
-  by_cgroup_ = has(v1::USAGE_KEY_CGROUP);
-  by_region_ = has(v1::USAGE_KEY_REGION);
-  by_group_ = has(v1::USAGE_KEY_GROUP);
-  by_owner_ = has(v1::USAGE_KEY_OWNER);
-}
+      by_cgroup_(Has(*request, v1::USAGE_KEY_CGROUP)),
+      by_region_(Has(*request, v1::USAGE_KEY_REGION)),
+      by_group_(Has(*request, v1::USAGE_KEY_GROUP)),
+      by_owner_(Has(*request, v1::USAGE_KEY_OWNER)),
+      past_(log, view_.state(), by_owner_ ? EndedFacts::kOwners : EndedFacts::kNone) {}
 
 absl::Status UsageReportRead::Start() {
   from_us_ = ToMicroseconds(request_.from());
@@ -124,11 +126,18 @@ absl::StatusOr<bool> UsageReportRead::Step(v1::ReportUsageResponse* response) {
     if (!was_last.ok()) return was_last;
     is_done = *was_last;
   }
-  if (rows_.size() > kRowsMax) return TooMany("rows", kRowsMax);
+  if (rows_.size() > rows_swept_at_) Sweep();
+  if (rows_.size() > kRowsHeldMax) return TooMany("rows of a report", kRowsHeldMax);
   if (absl::Status status = past_.CheckBounds(); !status.ok()) return status;
   if (!is_done) return false;
   if (absl::Status status = Finish(response); !status.ok()) return status;
   return true;
+}
+
+void UsageReportRead::Sweep() {
+  for (auto row = rows_.begin(); row != rows_.end();)
+    row = row->second.IsZero() ? rows_.erase(row) : std::next(row);
+  rows_swept_at_ = std::max(kRowsMax, 2 * rows_.size());
 }
 
 unsigned __int128 UsageReportRead::WeightOf(const v1::Event& event) const {
@@ -208,12 +217,13 @@ absl::Status UsageReportRead::Finish(v1::ReportUsageResponse* response) {
   Sums total;
   uint64_t n = 0;
   for (const auto& [key, sums] : rows_) {
-    if (sums.booked == 0 && sums.measured == 0) continue;
+    if (sums.IsZero()) continue;
     total.booked += sums.booked;
     total.measured += sums.measured;
     if (n >= page_.first && n < page_.first + size) SetRow(key, sums, response->add_rows());
     ++n;
   }
+  if (n > kRowsMax) return TooMany("rows", kRowsMax);
   if (n > page_.first + size) {
     response->set_next_page_token(MakePastToken(listing_, {page_.time_us, page_.first + size}));
   }

@@ -44,6 +44,7 @@ class UsageReportRead {
   struct Sums {
     unsigned __int128 booked = 0;
     unsigned __int128 measured = 0;
+    bool IsZero() const { return booked == 0 && measured == 0; }
   };
   // Where a change of bytes belongs.
   struct Place {
@@ -51,12 +52,16 @@ class UsageReportRead {
     uint64_t region = 0;
   };
 
+  static constexpr size_t kRowsMax = 250000;
+
   absl::Status Start();
   // Adds what is charged now, some thousands of items at most. Returns whether that was all.
   bool AddPresent();
   bool IsMeant(const Place& place) const;
   template <typename OwnerOf>
   Sums& SumsOf(const Place& place, const OwnerOf& owner_of);
+  // Drops what has come to nothing.
+  void Sweep();
   void Undo(const v1::Event& event);
   void UndoGrant(const v1::Event& event);
   void UndoChange(const v1::Event& event);
@@ -69,11 +74,13 @@ class UsageReportRead {
   const ReadView view_;
   const v1::ReportUsageRequest& request_;
   const std::string listing_;
-  bool by_cgroup_ = false, by_region_ = false, by_group_ = false, by_owner_ = false;
+  const bool by_cgroup_, by_region_, by_group_, by_owner_;
   Past past_;
   int64_t from_us_ = 0;
   PastPage page_;  // Its time is the end that counts.
   std::map<Key, Sums> rows_;
+  size_t rows_swept_at_ =
+      kRowsMax;  // With more rows than this they are looked through for empty ones.
   bool is_started_ = false;
   Index next_pool_ = 0;
   bool has_present_ = false;

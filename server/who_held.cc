@@ -17,6 +17,8 @@ namespace {
 
 constexpr size_t kPageSizeDefault = 100;
 constexpr size_t kHoldingsMax = 250000;
+// Of one step.
+constexpr size_t kItemsOfStep = 20000;
 
 std::string ListingOf(v1::WhoHeldRequest request) {
   request.clear_page_token();
@@ -35,7 +37,7 @@ WhoHeldRead::WhoHeldRead(const EventLog* log, ReadView view, const v1::WhoHeldRe
     : view_(std::move(view)),
       request_(*request),
       listing_(ListingOf(*request)),
-      past_(log, view_.state()) {}
+      past_(log, view_.state(), EndedFacts::kAll) {}
 
 bool WhoHeldRead::IsMeant(const std::string& cgroup, uint64_t region) const {
   return past_.regions().IsAtOrBelow(region, request_.region()) &&
@@ -48,26 +50,29 @@ absl::Status WhoHeldRead::Start() {
   const absl::StatusOr<PastPage> page = ParsePastToken(listing_, request_.page_token(), at_us);
   if (!page.ok()) return page.status();
   page_ = *page;
-  if (absl::Status status = past_.DownTo(page_.time_us); !status.ok()) return status;
-  const State& state = view_.state();
-  for (Index r = state.scalars.first_region; r != kNone; r = state.regions[r].next) {
-    if (!past_.regions().IsAtOrBelow(state.regions[r].id, request_.region())) continue;
-    const Index root = state.regions[r].root_pool;
-    for (Index pool = root; pool != kNone; pool = state.NextInSubtree(pool, root)) {
-      AddPresent(pool);
-      if (holdings_.size() > kHoldingsMax) return TooMany("holdings", kHoldingsMax);
-    }
-  }
-  return absl::OkStatus();
+  return past_.DownTo(page_.time_us);
 }
 
-void WhoHeldRead::AddPresent(Index pool) {
+bool WhoHeldRead::AddPresent() {
   const State& state = view_.state();
-  if (state.pools[pool].first_item == kNone) return;
-  const std::string cgroup = state.CgroupPath(state.pools[pool].cgroup);
-  const uint64_t region = state.regions[state.pools[pool].region].id;
-  if (!IsMeant(cgroup, region)) return;
-  for (Index i = state.pools[pool].first_item; i != kNone; i = state.items[i].next_in_pool) {
+  size_t looked_at = 0;
+  for (; next_pool_ < state.pools.size() && looked_at < kItemsOfStep; ++next_pool_) {
+    looked_at += 1 + AddPool(state.pools[next_pool_]);
+  }
+  return next_pool_ >= state.pools.size();
+}
+
+size_t WhoHeldRead::AddPool(const PoolRecord& pool) {
+  const State& state = view_.state();
+  if (pool.cgroup == kNone || pool.first_item == kNone) return 0;
+  const uint64_t region = state.regions[pool.region].id;
+  const std::string cgroup = state.CgroupPath(pool.cgroup);
+  if (!IsMeant(cgroup, region)) return 0;
+  size_t items = 0;
+  // One too many is enough to know.
+  for (Index i = pool.first_item; i != kNone && holdings_.size() <= kHoldingsMax;
+       i = state.items[i].next_in_pool) {
+    ++items;
     const ItemRecord& item = state.items[i];
     const ChargeRecord& charge = state.charges[item.charge];
     const std::string id(charge.id.view());
@@ -77,6 +82,7 @@ void WhoHeldRead::AddPresent(Index pool) {
     ToProto(charge.granted_at_us, holding.mutable_granted_at());
     SetFacts(FactsOf(state, item.charge), &holding);
   }
+  return items;
 }
 
 absl::StatusOr<bool> WhoHeldRead::Step(v1::WhoHeldResponse* response) {
@@ -85,8 +91,13 @@ absl::StatusOr<bool> WhoHeldRead::Step(v1::WhoHeldResponse* response) {
     if (absl::Status status = Start(); !status.ok()) return status;
     return false;
   }
-  const absl::StatusOr<bool> is_done = past_.Step([this](const v1::Event& event) { Undo(event); });
-  if (!is_done.ok()) return is_done;
+  absl::StatusOr<bool> is_done = false;
+  if (!has_present_) {
+    has_present_ = AddPresent();
+  } else {
+    is_done = past_.Step([this](const v1::Event& event) { Undo(event); });
+    if (!is_done.ok()) return is_done;
+  }
   if (holdings_.size() > kHoldingsMax) return TooMany("holdings", kHoldingsMax);
   if (absl::Status status = past_.CheckBounds(); !status.ok()) return status;
   if (!*is_done) return false;

@@ -38,7 +38,11 @@ class WhoHeldRead {
 
   absl::Status Start();
   bool IsMeant(const std::string& cgroup, uint64_t region) const;
-  void AddPresent(Index pool);
+  // Adds what is held now, some thousands of items at most unless they are of one pool. Returns
+  // whether that was all.
+  bool AddPresent();
+  // Returns how many items it looked at.
+  size_t AddPool(const PoolRecord& pool);
   void Undo(const v1::Event& event);
   void UndoChange(const v1::Event& event);
   absl::Status Finish(v1::WhoHeldResponse* response);
@@ -50,6 +54,8 @@ class WhoHeldRead {
   PastPage page_;
   std::map<Key, v1::Holding> holdings_;
   bool is_started_ = false;
+  Index next_pool_ = 0;
+  bool has_present_ = false;
 };
 
 }  // namespace dmem::server

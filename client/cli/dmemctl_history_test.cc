@@ -285,6 +285,24 @@ TEST_F(DmemctlTest, WhyOfWhatWasNeverRefusedIsAnErrorAndOfNothingAUsageError) {
   EXPECT_EQ(Run({"why", "c1", "--since", "soon"}).exit_code, 2);
 }
 
+TEST_F(DmemctlTest, WhyDoesNotAskForBytesThatAreReservedASecondTime) {
+  Answer<v1::ListEventsResponse>(kRefusals);
+  Answer<v1::ListChargesResponse>(R"pb(
+    charges {
+      charge_id: "c1"
+      state: CHARGE_STATE_RESERVED
+      items { cgroup: "/a/b" region: "g" bytes: 4096 reserved: true }
+      granted_at { seconds: 1699999000 }
+    }
+  )pb");
+  EXPECT_EQ(Output({"why", "c1"}),
+            std::string(kPast) +
+                "Now: charge c1 is there, granted 2023-11-14T21:56:40.000000Z\n"
+                "Now: 4KiB of it are reserved and count already; commit them to see whether there "
+                "is room for them on a device\n");
+  EXPECT_EQ(service_.last_request().substr(0, 18), "ListChargesRequest");
+}
+
 constexpr char kHoldings[] = R"pb(
   holdings {
     charge_id: "c1"

@@ -21,6 +21,7 @@ namespace dmem::client {
 namespace {
 
 constexpr uint64_t kLimitDefault = 1000;
+constexpr uint64_t kLimitMax = 10000000;  // They are in memory until they are shown.
 
 // What was typed. Of the names those are set that the object has.
 struct Options {
@@ -131,7 +132,7 @@ CLI::App* AddObject(CLI::App& history, const Noun& noun, const std::string& desc
   CLI::App* app = AddNoun(history, noun, description);
   AddWhen(*app, "--since", options->since,
           "Only what is not older: 14:02, 2026-11-23T14:02, or how long ago, 24h");
-  AddNumber(*app, "--limit", options->limit, "The newest so many (default 1000)");
+  AddLimit(*app, kLimitMax, options->limit, "The newest so many (default 1000)");
   app->callback([options, &command] {
     command = [options](Session& session) { return PrintHistory(session, *options); };
   });

@@ -45,6 +45,10 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<uin
 CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int32_t>& target,
                        const std::string& description);
 
+// The option --limit, a number from 1 to `max`.
+CLI::Option* AddLimit(CLI::App& app, uint64_t max, std::optional<uint64_t>& target,
+                      const std::string& description);
+
 // An option that is a time of the past (when.h): its text, to be read when the time is known. A bad
 // one is a usage error.
 CLI::Option* AddWhen(CLI::App& app, const std::string& name, std::string& target,

@@ -27,8 +27,8 @@ namespace dmem::client {
 namespace {
 
 constexpr uint64_t kLimitDefault = 3;
-// Refusals looked at: who is refused asks again and again.
-constexpr size_t kRefusalsMax = 1000;
+// Refusals looked at: who is refused asks again and again. So many can be shown.
+constexpr uint64_t kRefusalsMax = 1000;
 // Pages of charges looked at for what stands in the way.
 constexpr int kChargePagesMax = 20;
 constexpr int32_t kChargePageSize = 1000;
@@ -107,6 +107,15 @@ std::string ExplainPast(const PastRefusal& refusal) {
 
 bool IsOfItem(const v1::ChargeItem& item, const v1::Refusal& refusal) {
   return !item.reserved() && item.cgroup() == refusal.cgroup() && item.region() == refusal.region();
+}
+
+// What of the charge is reserved, and not held yet.
+uint64_t ReservedBytes(const v1::Charge& charge) {
+  uint64_t bytes = 0;
+  for (const v1::ChargeItem& item : charge.items()) {
+    if (item.reserved()) bytes += std::min(item.bytes(), kUnlimitedBytes - bytes);
+  }
+  return bytes;
 }
 
 // What the item that was refused would be told now, by CHECK_ONLY. OK: it would be granted.
@@ -249,6 +258,12 @@ absl::StatusOr<std::string> ExplainNow(Session& session, const v1::Refusal& refu
   if (held != nullptr) {
     absl::StrAppend(&text, "Now: charge ", refusal.charge_id(), " is there, granted ",
                     FormatWhen(FromProto(held->granted_at())), "\n");
+    if (const uint64_t reserved = ReservedBytes(*held); reserved > 0) {
+      // Asked for as new, the same bytes would be counted twice.
+      return absl::StrCat(text, "Now: ", FormatByteSize(reserved),
+                          " of it are reserved and count already; commit them to see whether "
+                          "there is room for them on a device\n");
+    }
   }
   const std::string item = absl::StrCat(FormatByteSize(refusal.bytes()), " to ", refusal.cgroup(),
                                         " in ", refusal.region());
@@ -311,7 +326,7 @@ void AddWhyCommand(CLI::App& app, Command& command) {
                   "Charges in this region, or of this group and below, or refused there");
   AddWhen(*why, "--since", options->since,
           "Only what is not older: 14:02, 2026-11-23T14:02, or how long ago, 24h");
-  AddNumber(*why, "--limit", options->limit, "The newest so many, each once (default 3)");
+  AddLimit(*why, kRefusalsMax, options->limit, "The newest so many, each once (default 3)");
   why->callback([options, &command] {
     if (options->charge.empty() && options->cgroup.empty() && options->region.empty()) {
       throw CLI::ValidationError("why", "a charge's ID, --cgroup or --region is needed");

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/integration/requests.h"
+#include "tests/integration/watching.h"
 
 namespace dmem::server {
 namespace {
@@ -33,66 +34,6 @@ std::vector<std::string> ToStrings(const std::vector<v1::Event>& events) {
   std::vector<std::string> strings;
   for (const v1::Event& event : events) strings.push_back(ToString(event));
   return strings;
-}
-
-// A Watch, read message by message; cut off by its destructor.
-class Watching {
- public:
-  Watching(TestServer& server, const v1::WatchRequest& request) {
-    context_.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-    reader_ = server.stub().Watch(&context_, request);
-  }
-  ~Watching() {
-    context_.TryCancel();
-    v1::WatchResponse response;
-    while (!is_finished_ && reader_->Read(&response)) {
-    }
-    if (!is_finished_) reader_->Finish().ok();
-  }
-
-  // Reads until it has seen everything up to `sequence`. Fails the test if the stream ends before.
-  std::vector<v1::Event> UpTo(uint64_t sequence) {
-    std::vector<v1::Event> events;
-    while (!HasSeen(sequence)) {
-      v1::WatchResponse response;
-      if (!reader_->Read(&response)) {
-        const grpc::Status status = End();
-        ADD_FAILURE() << "the stream ended: " << status.error_message();
-        break;
-      }
-      events.insert(events.end(), response.events().begin(), response.events().end());
-      progress_ = response.progress();
-    }
-    return events;
-  }
-  // The status that the stream ends with, whatever comes before.
-  grpc::Status End() {
-    v1::WatchResponse response;
-    while (reader_->Read(&response)) {
-    }
-    is_finished_ = true;
-    return reader_->Finish();
-  }
-  const v1::EventPosition& progress() const { return progress_; }
-
- private:
-  bool HasSeen(uint64_t sequence) const {
-    return progress_.sequence() > sequence ||
-           (progress_.sequence() == sequence && progress_.index() == UINT32_MAX);
-  }
-
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderInterface<v1::WatchResponse>> reader_;
-  v1::EventPosition progress_;
-  bool is_finished_ = false;
-};
-
-v1::WatchRequest From(uint64_t sequence, uint32_t index = 0, bool after = false) {
-  v1::WatchRequest request;
-  request.mutable_from()->set_sequence(sequence);
-  request.mutable_from()->set_index(index);
-  request.set_after(after);
-  return request;
 }
 
 class EventsTest : public ::testing::Test {
@@ -343,52 +284,6 @@ TEST_F(EventsTest, AWatcherThatDoesNotReadHoldsUpNobodyAndMissesNothing) {
   Churn(300, 6);
   const uint64_t last = Sequence();
   EXPECT_EQ(ToStrings(idle.UpTo(last)), ToStrings(List()));
-}
-
-TEST(EventRetentionTest, APlaceThatIsNoLongerKeptEndsTheWatchWithTheOldestThereIs) {
-  Config config;
-  config.checkpoint_interval_seconds = 0.01;
-  TestServer server(config);
-  server.store().SetKeptBytes(0);
-  ASSERT_TRUE(Call(server, &Stub::Register, RegisterOf("n1/gpu0", 1000)).ok());
-  // Until a checkpoint has dropped the first record.
-  for (int i = 0;; ++i) {
-    ASSERT_TRUE(
-        Call(server, &Stub::Charge, ChargeOf(absl::StrCat("c", i), "/a", "n1/gpu0", 0)).ok());
-    if (server.store().Kept()->oldest_sequence > 1) break;
-  }
-  const grpc::Status status = Watching(server, From(1)).End();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
-  const google::rpc::ErrorInfo info = ErrorInfoOf(status);
-  EXPECT_EQ(info.reason(), "EVENTS_TOO_OLD");
-  EXPECT_EQ(info.metadata().at("sequence"), "1");
-  EXPECT_NE(info.metadata().at("oldest_sequence"), "1");
-}
-
-TEST(EventRetentionTest, ATimeThatIsNoLongerKeptIsRefusedWithTheFirstThatIs) {
-  Config config;
-  config.checkpoint_interval_seconds = 0.01;
-  TestServer server(config);
-  server.store().SetKeptBytes(0);
-  ASSERT_TRUE(Call(server, &Stub::Register, RegisterOf("n1/gpu0", 1000)).ok());
-  // Until a checkpoint has dropped the first record.
-  for (int i = 0;; ++i) {
-    ASSERT_TRUE(
-        Call(server, &Stub::Charge, ChargeOf(absl::StrCat("c", i), "/a", "n1/gpu0", 0)).ok());
-    if (server.store().Kept()->oldest_sequence > 1) break;
-  }
-  v1::ReportUsageRequest report;
-  report.mutable_from()->set_seconds(1000000);
-  const grpc::Status status = Call(server, &Stub::ReportUsage, report).status;
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
-  EXPECT_EQ(ErrorInfoOf(status).reason(), "TIME_TOO_OLD");
-  EXPECT_EQ(ErrorInfoOf(status).metadata().at("time"), "1970-01-12T13:46:40.000000Z");
-  EXPECT_THAT(status.error_message(),
-              ::testing::HasSubstr(ErrorInfoOf(status).metadata().at("kept_since")));
-  v1::WhoHeldRequest who;
-  who.set_region("n1/gpu0");
-  *who.mutable_at() = report.from();
-  EXPECT_EQ(ErrorInfoOf(Call(server, &Stub::WhoHeld, who).status).reason(), "TIME_TOO_OLD");
 }
 
 TEST_F(EventsTest, APlaceAheadOfTheLedgerIsRefused) {
