@@ -13,7 +13,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "trace")]
 # pylint: disable=wrong-import-position
 import cases
 import held
-from node import AGENT, GIB, Server, eventually, stop_all
+from node import AGENT, GIB, Server, await_passes, eventually, stop_all
 from trees import DmemTree, Pod
 
 GROUP = "cluster"
@@ -50,14 +50,7 @@ class LimitsTest(unittest.TestCase):
                 node.use(pod, GIB)
             node.start()
         eventually(lambda: len(self.server.charges()) == len(self.nodes) * GPUS, "all is charged")
-        self.await_passes()
-
-    def await_passes(self):
-        """Until each agent has made a pass that began after this."""
-        before = {node: node.metrics()["dmem_agent_passes_total"] for node in self.nodes.values()}
-        for node, passes in before.items():
-            eventually(lambda: node.metrics()["dmem_agent_passes_total"] >= passes + 2,
-                       f"the agent of {node.name} goes on")
+        await_passes(self.nodes.values())
 
     def files(self):
         """{path: text} of every file of all trees."""
@@ -81,7 +74,7 @@ class LimitsTest(unittest.TestCase):
             self.assertNotEqual(changed, lines, "the test expects something to change")
             files[place] = "".join(changed)
         self.server.dmemctl("set", "limits", cgroup, region, *flags)
-        self.await_passes()
+        await_passes(self.nodes.values())
         self.assertEqual(self.files(), files)
 
     def test_limits_of_pods_stand_before_anybody_sets_one(self):
@@ -120,11 +113,11 @@ class LimitsTest(unittest.TestCase):
     def test_limit_that_somebody_else_writes_is_put_right_and_nothing_else_is(self):
         node = self.nodes["n1"]
         self.server.dmemctl("set", "limits", "/teams/vision", node.region(1), "--max=16Gi")
-        self.await_passes()
+        await_passes(self.nodes.values())
         files = self.files()
         node.write_limit("vision.slice", "max", 1, 17 * GIB)
         node.write_limit("other.slice", "max", 1, 17 * GIB)  # Nobody's business.
-        self.await_passes()
+        await_passes(self.nodes.values())
         files["n1", "/other.slice/dmem.max"] = files["n1", "/other.slice/dmem.max"].replace(
             f"{node.local_region(1)} max", f"{node.local_region(1)} {17 * GIB}")
         self.assertEqual(self.files(), files)

@@ -13,7 +13,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "trace")]
 
 # pylint: disable=wrong-import-position
 import cases
-from node import GIB, Node, Server, eventually, stop_all
+from node import GIB, Node, Server, await_passes, eventually, stop_all
 
 NODES = 10
 PODS = 50  # On each node, of 1 GiB each: three more than its device can grant.
@@ -29,8 +29,8 @@ class ManyPodsTest(unittest.TestCase):
         self.nodes = []
         self.addCleanup(lambda: stop_all(self.nodes))
         for index in range(NODES):
-            node = Node(directory.name, f"n{index}", self.server, http="127.0.0.1:0",
-                        measure_interval="250ms", when_unreachable=when_unreachable)
+            node = Node(directory.name, f"n{index}", self.server, measure_interval="250ms",
+                        when_unreachable=when_unreachable)
             node.start()
             self.nodes.append(node)
         eventually(lambda: len(self.regions()) == NODES, "all devices are registered")
@@ -47,13 +47,6 @@ class ManyPodsTest(unittest.TestCase):
 
     def started(self):
         return [uid for node in self.nodes for uid in self.uids(node) if node.may_start(uid)]
-
-    def await_passes(self):
-        """Until each agent has looked, from beginning to end, at what is there now."""
-        before = [node.metrics()["dmem_agent_passes_total"] for node in self.nodes]
-        for node, passes in zip(self.nodes, before):
-            eventually(lambda: node.metrics()["dmem_agent_passes_total"] >= passes + 2,
-                       f"the agent of {node.name} goes on")
 
     def held(self):
         """{pod uid: (bytes, region)} of all charges, each pod once."""
@@ -72,10 +65,10 @@ class ManyPodsTest(unittest.TestCase):
         self.add_all("Pending")
         eventually(lambda: len(self.started()) == NODES * PODS, "all start")
         self.add_all("Running")
-        self.await_passes()
+        await_passes(self.nodes)
         self.server.start()
         eventually(lambda: len(self.server.charges()) >= NODES * PODS, "all are recorded")
-        self.await_passes()
+        await_passes(self.nodes)
         self.assertEqual(self.held(), {uid: (GIB, f"{node.name}/gpu0")
                                        for node in self.nodes for uid in self.uids(node)})
         for charge in self.server.charges().values():
@@ -92,12 +85,12 @@ class ManyPodsTest(unittest.TestCase):
         self.start("deny")
         self.server.kill()
         self.add_all("Pending")
-        self.await_passes()
-        self.await_passes()
+        await_passes(self.nodes)
+        await_passes(self.nodes)
         self.assertEqual(self.started(), [])
         self.server.start()
         eventually(lambda: len(self.started()) >= NODES * FITTING, "those that fit start")
-        self.await_passes()
+        await_passes(self.nodes)
         started = self.started()
         self.assertEqual(set(self.held()), set(started))
         waiting = set()
@@ -108,7 +101,7 @@ class ManyPodsTest(unittest.TestCase):
             # Some have ended: the others have their place.
             node.delete_pods(mine[:PODS - FITTING])
         eventually(lambda: waiting <= set(self.started()), "none that waited fails for good")
-        self.await_passes()
+        await_passes(self.nodes)
         self.assertEqual(set(self.held()), set(self.started()))
         self.assertEqual(len(self.started()), NODES * FITTING)
         self.server.check()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A dmemd, and nodes that are made of files, each with a dmem-agent."""
 
+import ctypes
 import json
 import os
 import re
@@ -15,17 +16,22 @@ DMEMCTL = os.path.join("client", "dmemctl")
 DMEMD = os.path.join("server", "dmemd")
 SECONDS_MAX = 60
 GIB = 1 << 30
+PR_SET_PDEATHSIG = 1  # Of linux/prctl.h.
+LIBC = ctypes.CDLL(None)
 
 
-def eventually(condition, what):
-    """Waits until condition() is true, and returns what it returned."""
-    deadline = time.monotonic() + SECONDS_MAX
+def eventually(condition, what, seconds=SECONDS_MAX):
+    """Waits until condition() is true, and returns what it returned.
+
+    `what` was waited for: a text, or what makes one of how things are when it did not come."""
+    deadline = time.monotonic() + seconds
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {SECONDS_MAX} s: {what}")
+            said = what() if callable(what) else what
+            raise AssertionError(f"not within {seconds} s: {said}")
         time.sleep(0.05)  # Until the condition, with a deadline.
 
 
@@ -35,6 +41,30 @@ def write(path, text):
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(path + ".new", path)
+
+
+def spawn(arguments, **options):
+    """A process that never outlives this one, however this one ends."""
+    parent = os.getpid()
+
+    def die_with_parent():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)  # It has ended before.
+
+    # No test has threads, of which a process between fork and exec would have to beware.
+    return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
+                            **options)
+
+
+def await_stop(process, what, seconds=SECONDS_MAX):
+    """It was asked to; in the end it is killed."""
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"{what} did not stop within {seconds} s") from None
 
 
 class Server:
@@ -53,10 +83,9 @@ class Server:
         if os.path.exists(endpoints):
             os.remove(endpoints)
         with open(os.path.join(self._directory, "dmemd.log"), "ab") as log:
-            self._process = subprocess.Popen(
+            self._process = spawn(
                 [DMEMD, f"--listen={self._listen}", "--http=127.0.0.1:0", f"--data-dir={data}",
-                 "--store=rocksdb", *self._flags],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+                 "--store=rocksdb", *self._flags], stdout=log, stderr=subprocess.STDOUT)
 
         def ready():
             if self._process.poll() is not None:
@@ -80,7 +109,7 @@ class Server:
     def stop(self):
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(timeout=SECONDS_MAX)
+            await_stop(self._process, "dmemd")
 
     def dmemctl(self, *arguments):
         done = subprocess.run([DMEMCTL, f"--server={self.address}", *arguments],
@@ -115,8 +144,7 @@ class AgentProcess:
         path = self._path("agent.yaml")
         write(path, json.dumps(self.config))  # JSON is YAML.
         with open(self._path("agent.log"), "ab") as log:
-            self._process = subprocess.Popen([self._binary, f"--config={path}"],
-                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = spawn([self._binary, f"--config={path}"], stdout=log, stderr=log)
 
     def is_running(self):
         return self._process is not None and self._process.poll() is None
@@ -140,7 +168,7 @@ class AgentProcess:
         self._process.send_signal(signal.SIGTERM)
 
     def await_stop(self):
-        code = self._process.wait(timeout=SECONDS_MAX)
+        code = await_stop(self._process, "dmem-agent")
         if code != 0:
             raise AssertionError(f"dmem-agent exited with {code}: {self.log()}")
 
@@ -157,14 +185,43 @@ class AgentProcess:
         return {name: float(value) for name, value in
                 (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
+    def listed_since(self, since):
+        """When it saw the last complete list that it has told, if that was after `since`."""
+        try:
+            seen = self.metrics()["dmem_agent_reconciled_timestamp_seconds"]
+        except (OSError, IndexError):
+            return None  # It has just been started.
+        return seen if seen > since else None
+
+    def await_lists(self, lists):
+        """Until it has told so many complete lists, all of what is there now."""
+        since = time.time()
+        for _ in range(lists):
+            since = eventually(lambda: self.listed_since(since),
+                               lambda: f"there is a list after {since}: {self.log()[-2000:]}")
+
+
+def await_passes(agents):
+    """Until each has looked, from beginning to end, at what is there now."""
+    before = [(agent, agent.metrics()["dmem_agent_passes_total"]) for agent in agents]
+    for agent, passes in before:
+        eventually(lambda: agent.metrics()["dmem_agent_passes_total"] >= passes + 2,
+                   lambda: f"the agent goes on: {agent.log()[-2000:]}")
+
 
 def stop_all(agents):
     """Those that run; all at once, since each may take a while."""
     running = [agent for agent in agents if agent.is_running()]
     for agent in running:
         agent.ask_to_stop()
+    failures = []
     for agent in running:
-        agent.await_stop()
+        try:
+            agent.await_stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    if failures:
+        raise AssertionError("; ".join(failures))
 
 
 class Node(AgentProcess):
@@ -190,7 +247,7 @@ class Node(AgentProcess):
             "proc_root": self._path("proc"),
             "state_dir": self._path("state"),
             "gate_dir": self.gate,
-            "http": "",
+            "http": "127.0.0.1:0",
             "backends": [{"name": "fake", "options": {"directory": self._directory}}],
             "pods": {"pod_resources": {"enabled": False}, "file": self._path("pods.json")},
             "measure_interval": "100ms",

@@ -17,7 +17,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "trace")]
 # pylint: disable=wrong-import-position
 import cases
 import held
-from node import AGENT, DMEMCTL, GIB, Server, eventually, stop_all
+from node import AGENT, DMEMCTL, GIB, Server, eventually, spawn, stop_all
 from trees import DmemTree, Pod, ProcessTree
 
 NODES = 6
@@ -31,9 +31,9 @@ class Events:
     def __init__(self, server, path):
         self._path = path
         with open(path, "wb") as out:
-            self._process = subprocess.Popen(
+            self._process = spawn(
                 [DMEMCTL, f"--server={server.address}", "get", "events", "-w", "-o", "json"],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+                stdout=out, stderr=subprocess.STDOUT)
 
     def stop(self):
         self._process.kill()
@@ -77,14 +77,9 @@ class RollingRestartTest(unittest.TestCase):
 
     def await_lists(self, since):
         """Until each agent has reconciled what it saw after that."""
-        def listed(node):
-            try:
-                return node.metrics()["dmem_agent_reconciled_timestamp_seconds"] > since
-            except (OSError, IndexError):
-                return False  # It has just been started.
-
         for node in self.nodes:
-            eventually(lambda: listed(node), f"{node.name} has reconciled: {node.log()}")
+            eventually(lambda: node.listed_since(since),
+                       lambda: f"{node.name} has reconciled: {node.log()}")
 
     def mark(self, events, name):
         """Until the events have this: all from before are there too."""

@@ -148,8 +148,10 @@ class Cluster:
                 node.start()
 
     def stop(self):
-        stop_all(self.nodes)
-        self.server.stop()
+        try:
+            stop_all(self.nodes)
+        finally:
+            self.server.stop()
 
     # As a scheduler does.
 
@@ -201,8 +203,8 @@ class Cluster:
                     seen["dmem_agent_reported_timestamp_seconds"] > quiet_since)
 
         for node in self.nodes:
-            eventually(lambda: has_passed(node), f"the agent of {node.name} has made a full pass: "
-                       f"{node.log()[-2000:]}")
+            eventually(lambda: has_passed(node), lambda: f"the agent of {node.name} has made a "
+                       f"full pass: {node.log()[-2000:]}")
 
     def differences(self):
         """Lines, each something in which the ledger is not what the nodes hold."""
@@ -258,20 +260,20 @@ class SeriesTest(unittest.TestCase):
     def test_ledger_is_what_the_nodes_hold_however_often_agents_and_server_are_killed(self):
         if not os.path.exists(SERIES):
             self.skipTest(f"there is no {SERIES}")
-        with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as directory:
-            times, used = read_series()
-            if not self.is_deep:
-                times = [at for at in times if at <= 3600]
-            self.cluster = Cluster(directory, used, self.agent)
-            self.addCleanup(self.cluster.stop)
-            plan = Plan(self.chance, len(times), 20 if self.is_deep else 5)
-            if self.agent == AGENT:
-                self.play(times, plan, self.expect_no_difference)
-                self.assertGreater(len(self.ended_unseen), 0, "nothing was there to reconcile")
-            else:
-                self.play(times, plan, self.look_for_what_is_left)
-                self.assertTrue(self.is_found_out, f"nothing of {self.ended_unseen} is left")
-            self.cluster.stop()
+        directory = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
+        self.addCleanup(directory.cleanup)
+        times, used = read_series()
+        if not self.is_deep:
+            times = [at for at in times if at <= 3600]
+        self.cluster = Cluster(directory.name, used, self.agent)
+        self.addCleanup(self.cluster.stop)
+        plan = Plan(self.chance, len(times), 20 if self.is_deep else 5)
+        if self.agent == AGENT:
+            self.play(times, plan, self.expect_no_difference)
+            self.assertGreater(len(self.ended_unseen), 0, "nothing was there to reconcile")
+        else:
+            self.play(times, plan, self.look_for_what_is_left)
+            self.assertTrue(self.is_found_out, f"nothing of {self.ended_unseen} is left")
 
     def expect_no_difference(self, differences):
         if differences:
