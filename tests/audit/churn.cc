@@ -3,8 +3,7 @@
 
 // Sends a dmemd commands at random, of all kinds that change what is held or measured:
 //   churn HOST:PORT SEED COMMANDS FIRST
-// FIRST numbers the first charge, so that a later run makes other ids. At the end, with FIRST
-// "end", gives everything back.
+// FIRST is in the ids of its charges, so that a later run makes other ids.
 
 #include <cstdint>
 #include <cstdlib>
@@ -44,12 +43,6 @@ class Churn {
 
   void Run(int commands) {
     for (int i = 0; i < commands; ++i) Step(i);
-  }
-
-  void End() {
-    v1::UnchargeRequest request;
-    for (const v1::Charge& charge : Live()) request.add_charge_ids(charge.charge_id());
-    if (request.charge_ids_size() > 0) Note(client_.Uncharge(request).status());
   }
 
   int granted() const { return granted_; }
@@ -225,12 +218,7 @@ class Churn {
 
 int main(int argc, char** argv) {
   if (argc != 5) return 2;
-  const std::string first = argv[4];
-  dmem::client::Churn churn(argv[1], static_cast<uint32_t>(std::atoi(argv[2])), first);
-  if (first == "end") {
-    churn.End();
-    return 0;
-  }
+  dmem::client::Churn churn(argv[1], static_cast<uint32_t>(std::atoi(argv[2])), argv[4]);
   churn.SetUp();
   churn.Run(std::atoi(argv[3]));
   std::cout << churn.granted() << std::endl;

@@ -12,7 +12,8 @@
 
 namespace dmem {
 
-// A client as a process, and what it writes. Killed at the latest with this.
+// A client as a process, and what it writes. Killed at the latest with this, and with the thread
+// that made it.
 class ClientProcess {
  public:
   // The program and its arguments. Errors are for the child to have: it ends with 127.

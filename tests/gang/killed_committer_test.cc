@@ -13,7 +13,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/client.h"
 #include "client/error_facts.h"
 #include "client/grpc_connection.h"
@@ -33,9 +33,7 @@ constexpr absl::Duration kTtl = absl::Minutes(5);
 // cluster: four nodes of two devices of 80 GiB. /team may use all of it, and no more.
 class KilledCommitterTest : public ::testing::Test {
  protected:
-  KilledCommitterTest() : now_us_(absl::ToUnixMicros(absl::Now())), server_(ConfigOf(&now_us_)) {
-    Connect();
-  }
+  KilledCommitterTest() : server_(ConfigOf(&now_us_)) { Connect(); }
 
   static Config ConfigOf(const std::atomic<int64_t>* now_us) {
     Config config;
@@ -144,7 +142,7 @@ class KilledCommitterTest : public ::testing::Test {
     EXPECT_EQ(check->violations_total(), 0u);
   }
 
-  std::atomic<int64_t> now_us_;
+  std::atomic<int64_t> now_us_{1700000000000000};
   TestServer server_;
   std::unique_ptr<client::Client> client_;
 };

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/client.h"
 #include "client/error_facts.h"
 #include "client/grpc_connection.h"
@@ -37,8 +37,7 @@ constexpr absl::Duration kKeepAliveInterval = absl::Seconds(20);
 class AbsentAgentsTest : public ::testing::Test {
  protected:
   AbsentAgentsTest()
-      : now_us_(absl::ToUnixMicros(absl::Now())),
-        server_(ConfigOf(&now_us_)),
+      : server_(ConfigOf(&now_us_)),
         client_(client::MakeGrpcConnection(server_.server().grpc_address())) {}
 
   static Config ConfigOf(const std::atomic<int64_t>* now_us) {
@@ -128,12 +127,13 @@ class AbsentAgentsTest : public ::testing::Test {
     const auto declared = client_.DeclareNotReady(request);
     ASSERT_TRUE(declared.ok()) << declared.status();
   }
-  // What the node's agent would say on its return: it holds what it held.
-  v1::ReconcileResponse Reconcile(int node) {
+  // What the node's agent says on its return: it holds what it held, and knows of what was granted
+  // until `as_of`.
+  v1::ReconcileResponse Reconcile(int node, uint64_t as_of) {
     v1::ReconcileRequest request;
     request.set_session(sessions_[node]);
     request.set_reconcile_id("back");
-    request.set_as_of(Sequence());
+    request.set_as_of(as_of);
     request.set_last(true);
     for (int device = 0; device < kDevices; ++device) {
       AddItem(absl::StrCat("gang-", node), "/team", node, device, 40 * kGiB, &request);
@@ -201,7 +201,7 @@ class AbsentAgentsTest : public ::testing::Test {
     }
   }
 
-  std::atomic<int64_t> now_us_;
+  std::atomic<int64_t> now_us_{1700000000000000};
   TestServer server_;
   client::Client client_;
   uint64_t sessions_[kNodes] = {};
@@ -234,10 +234,15 @@ TEST_F(AbsentAgentsTest, AnHourWithoutAgentsReleasesNothingAndNewChargesGoOn) {
               UnorderedElementsAre(v1::EVENT_KIND_CHARGED, v1::EVENT_KIND_SESSION,
                                    v1::EVENT_KIND_REGION_STATE));
 
-  // They come back, with what they held: nothing differs.
+  // They come back, with what they held, and judge nothing that was granted since they were heard:
+  // nothing differs.
   KeepAlive(0, kNodes);
+  for (int node = 0; node < kNodes; ++node) {
+    ASSERT_EQ(Reconcile(node, last_heard).differences_total(), 0u) << "of node " << node;
+  }
   Pass(absl::Seconds(1));
   EXPECT_EQ(RegionStates()[v1::REGION_STATE_READY], kNodes * kDevices);
+  EXPECT_EQ(Charges(), now);
 }
 
 TEST_F(AbsentAgentsTest, ANodeIsLostOnceItIsNotReadyAndUnheardForLostAfterAndNotBefore) {
@@ -282,7 +287,7 @@ TEST_F(AbsentAgentsTest, ANodeIsLostOnceItIsNotReadyAndUnheardForLostAfterAndNot
   KeepAlive(0, 1);
   Pass(absl::Seconds(1));
   EXPECT_EQ(LostNodes().count(0), 1u);
-  EXPECT_EQ(Reconcile(0).differences_total(), 0u);
+  EXPECT_EQ(Reconcile(0, last_heard).differences_total(), 0u);
   EXPECT_EQ(LostNodes().count(0), 0u);
   EXPECT_EQ(Cluster().usage_bytes(), (left + 1) * (kDevices * 40 + 8) * kGiB + kDevices * kGiB);
 }
@@ -299,7 +304,7 @@ TEST_F(AbsentAgentsTest, WhenAllAgentsRestartOneAfterTheOtherNoRegionLeavesReady
     const int back = second - kDownSeconds;
     if (back >= 0) {
       Open(back, "second");
-      ASSERT_EQ(Reconcile(back).differences_total(), 0u);
+      ASSERT_EQ(Reconcile(back, Sequence()).differences_total(), 0u);
     }
     if (second % absl::ToInt64Seconds(kKeepAliveInterval) == 0) {
       KeepAlive(0, std::max(0, back + 1));

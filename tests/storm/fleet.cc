@@ -15,16 +15,17 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "dmem/v1/quota_service.grpc.pb.h"
 
 namespace dmem::storm {
 namespace {
 
 using AsyncStub = v1::QuotaService::StubInterface::async_interface;
+using Deadline = std::chrono::system_clock::time_point;  // The clock that gRPC knows.
 
-// Far beyond what any step takes: an agent that is never answered is an error and no hang.
-constexpr std::chrono::minutes kStepTimeout(5);
+// Of a call with all that is tried again; far beyond what any takes: an agent that is never
+// answered is an error and no hang.
+constexpr std::chrono::minutes kCallTimeout(5);
 constexpr std::chrono::milliseconds kRetryDelay(100);
 // As the client library has it: a server that is started again is found soon.
 constexpr int kReconnectMsInitial = 50;
@@ -49,31 +50,7 @@ class Fleet::Agents {
             void (AsyncStub::*method)(grpc::ClientContext*, const Request*, Response*,
                                       std::function<void(grpc::Status)>),
             const Request& request, std::function<void(const Response&)> then) {
-    struct Sent {
-      grpc::ClientContext context;
-      Request request;
-      Response response;
-      std::unique_ptr<grpc::Alarm> alarm;
-    };
-    auto sent = std::make_shared<Sent>();
-    sent->context.set_wait_for_ready(true);
-    sent->context.set_deadline(std::chrono::system_clock::now() + kStepTimeout);
-    sent->request = request;
-    (stub.stub->async()->*method)(
-        &sent->context, &sent->request, &sent->response,
-        [this, sent, &stub, method, then = std::move(then)](const grpc::Status& status) {
-          if (status.ok()) return then(sent->response);
-          if (status.error_code() != grpc::StatusCode::UNAVAILABLE) {
-            return Ended(status.error_message());
-          }
-          sent->alarm = std::make_unique<grpc::Alarm>();
-          sent->alarm->Set(std::chrono::system_clock::now() + kRetryDelay,
-                           [this, sent, &stub, method, then](bool) {
-                             // Neither would ever let go of the other.
-                             const std::unique_ptr<grpc::Alarm> alarm = std::move(sent->alarm);
-                             Call(stub, method, sent->request, then);
-                           });
-        });
+    Try(stub, method, request, std::move(then), std::chrono::system_clock::now() + kCallTimeout);
   }
 
   // An agent's step is over; an empty error is none.
@@ -98,6 +75,38 @@ class Fleet::Agents {
   }
 
  private:
+  template <typename Request, typename Response>
+  void Try(Stub& stub,
+           void (AsyncStub::*method)(grpc::ClientContext*, const Request*, Response*,
+                                     std::function<void(grpc::Status)>),
+           const Request& request, std::function<void(const Response&)> then, Deadline deadline) {
+    struct Sent {
+      grpc::ClientContext context;
+      Request request;
+      Response response;
+      std::unique_ptr<grpc::Alarm> alarm;
+    };
+    auto sent = std::make_shared<Sent>();
+    sent->context.set_wait_for_ready(true);
+    sent->context.set_deadline(deadline);
+    sent->request = request;
+    (stub.stub->async()->*method)(
+        &sent->context, &sent->request, &sent->response,
+        [this, sent, &stub, method, then = std::move(then), deadline](const grpc::Status& status) {
+          if (status.ok()) return then(sent->response);
+          const Deadline again = std::chrono::system_clock::now() + kRetryDelay;
+          if (status.error_code() != grpc::StatusCode::UNAVAILABLE || again >= deadline) {
+            return Ended(status.error_message());
+          }
+          sent->alarm = std::make_unique<grpc::Alarm>();
+          sent->alarm->Set(again, [this, sent, &stub, method, then, deadline](bool) {
+            // Neither would ever let go of the other.
+            const std::unique_ptr<grpc::Alarm> alarm = std::move(sent->alarm);
+            Try(stub, method, sent->request, then, deadline);
+          });
+        });
+  }
+
   absl::Mutex mutex_;
   int left_ ABSL_GUARDED_BY(mutex_);
   size_t errors_total_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -214,14 +223,15 @@ Fleet::Sweep Fleet::KeepAllAlive(int in_flight_max) {
     if (node >= size_.nodes) return agents.Ended("");
     v1::KeepAliveRequest request;
     request.set_session(sessions_[node]);
-    const absl::Time sent = absl::Now();
+    const auto sent = std::chrono::steady_clock::now();
     agents.Call<v1::KeepAliveRequest, v1::KeepAliveResponse>(
         StubOf(node), &AsyncStub::KeepAlive, request,
         [&, node, sent](const v1::KeepAliveResponse&) {
           {
             absl::MutexLock lock(&mutex);
             ++sweep.answered;
-            sweep.slowest = std::max(sweep.slowest, absl::Now() - sent);
+            sweep.slowest =
+                std::max(sweep.slowest, absl::FromChrono(std::chrono::steady_clock::now() - sent));
           }
           keep_alive_from(node + lanes);
         });

@@ -55,8 +55,6 @@ class Fleet {
   Sweep KeepAllAlive(int in_flight_max);
 
   int connections() const { return static_cast<int>(stubs_.size()); }
-  // By node.
-  const std::vector<uint64_t>& sessions() const { return sessions_; }
 
  private:
   class Agents;
@@ -66,7 +64,7 @@ class Fleet {
 
   const Size size_;
   std::vector<std::unique_ptr<Stub>> stubs_;
-  std::vector<uint64_t> sessions_;
+  std::vector<uint64_t> sessions_;  // By node.
 };
 
 }  // namespace dmem::storm

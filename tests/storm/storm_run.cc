@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <thread>
@@ -126,16 +127,16 @@ class Storm {
     const std::string address = process_->grpc_address();
     // The agents try from now on; that they find nobody at first is part of it.
     std::vector<std::string> errors;
-    absl::Time reconciled;
+    std::chrono::steady_clock::time_point reconciled;
     std::atomic<bool> is_reconciled{false};
     std::thread agents([&] {
       errors = fleet_->ComeBack();
-      reconciled = absl::Now();
+      reconciled = std::chrono::steady_clock::now();
       is_reconciled = true;
     });
-    const absl::Time began = absl::Now();
+    const auto began = std::chrono::steady_clock::now();
     const bool is_started = Start(address);
-    report_.until_ready = absl::Now() - began;
+    report_.until_ready = absl::FromChrono(std::chrono::steady_clock::now() - began);
     // All of them at least once, and as long as it takes.
     do {
       const Fleet::Sweep sweep = fleet_->KeepAllAlive(kKeepAlivesInFlight);
@@ -144,7 +145,7 @@ class Storm {
       Violations(sweep.errors);
     } while (is_started && !is_reconciled);
     agents.join();
-    report_.until_reconciled = reconciled - began;
+    report_.until_reconciled = absl::FromChrono(reconciled - began);
     Violations(errors);
     options_.progress("reconciled");
   }
