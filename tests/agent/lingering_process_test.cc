@@ -4,14 +4,10 @@
 // A pod that was deleted by force and whose process lives on, between the agent's loop and a dmemd,
 // both in this process and on one simulated clock: its bytes are nobody else's until it has ended.
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <map>
-#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -19,115 +15,22 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
-#include "client/agent/loop/agent.h"
-#include "client/agent/testing/scripted_sources.h"
-#include "client/agent/testing/temp_directory.h"
-#include "client/client.h"
 #include "client/error_facts.h"
-#include "client/grpc_connection.h"
-#include "server/testing/test_server.h"
+#include "tests/agent/simulated_node.h"
 #include "tests/integration/http_get.h"
 
 namespace dmem::client {
 namespace {
 
-constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr uint64_t kBookedBytes = 40 * kGiB;
 constexpr uint64_t kUsedBytes = 3 * kGiB;
 constexpr int kMinutes = 15;
-constexpr int kKeepAliveSeconds = 20;
 
-// The node n1 with a device of 48 GiB, one of them the driver's. The pod u1 of the namespace ml is
-// booked 40 GiB of it and uses 3. /other wants 40 GiB, too.
-class LingeringProcessTest : public ::testing::Test {
+// The pod u1 of the namespace ml is booked 40 GiB of the device and uses 3. /other wants 40 GiB,
+// too.
+class LingeringProcessTest : public SimulatedNode {
  protected:
-  LingeringProcessTest() : server_(ConfigOf(&now_us_)) {
-    root_.Write("proc/stat", "btime 1600000000\n");
-    root_.Write("proc/11/cgroup", absl::StrCat("0::/kubepods/podu1/", std::string(64, 'a'), "\n"));
-    config_.node_name = "n1";
-    config_.proc_root = root_.path() + "/proc";
-    config_.cgroup_root = root_.path();
-    config_.kubelet_cgroup_root = "/";
-    client_ = std::make_unique<Client>(MakeGrpcConnection(server_.server().grpc_address()));
-    Device& device = script_.devices.emplace_back();
-    device.region = "gpu0";
-    device.capacity_bytes = 48 * kGiB;
-    device.reserved_bytes = kGiB;
-    device.used_bytes = kGiB + kUsedBytes;
-    device.device_ids = {"GPU-a"};
-    script_.usage.listed_regions = {"gpu0"};
-    StartAgent();
-  }
-
-  static server::Config ConfigOf(const std::atomic<int64_t>* now_us) {
-    server::Config config;
-    config.ticks = false;
-    config.now_us = [now_us] { return now_us->load(); };
-    return config;
-  }
-
-  // In the place of the one before, if any.
-  void StartAgent() {
-    agent_ = nullptr;
-    absl::StatusOr<Incarnations> incarnations =
-        Incarnations::Load(config_.proc_root, root_.path() + "/state");
-    ASSERT_TRUE(incarnations.ok()) << incarnations.status();
-    incarnations_ = std::make_unique<Incarnations>(*std::move(incarnations));
-    std::vector<std::unique_ptr<DeviceBackend>> backends;
-    backends.push_back(std::make_unique<ScriptedBackend>(&script_));
-    RetryPolicy once;
-    once.attempts_max = 1;
-    agent_ = std::make_unique<Agent>(
-        &config_,
-        std::make_unique<NodeWatcher>(&config_, std::move(backends), nullptr,
-                                      std::make_unique<ScriptedPodSource>(&pods_)),
-        std::make_shared<Client>(MakeGrpcConnection(server_.server().grpc_address()), once),
-        incarnations_.get(), &metrics_, [this] { return absl::FromUnixMicros(now_us_.load()); },
-        [](const std::string& event, const std::string& what) {
-          ADD_FAILURE() << event << ": " << what;
-        });
-  }
-
-  void TearDown() override {
-    const auto check = client_->Check(v1::CheckRequest());
-    ASSERT_TRUE(check.ok()) << check.status();
-    EXPECT_EQ(check->violations_total(), 0u);
-  }
-
-  void AddPod() {
-    Pod pod;
-    pod.name_space = "ml";
-    pod.name = "train";
-    pod.uid = pod.cgroup_uid = "u1";
-    pod.phase = "Running";
-    pod.annotations[kLimitAnnotation] = absl::StrCat(kBookedBytes);
-    pod.has_devices_known = true;
-    pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
-    pods_.pods = {pod};
-    script_.usage.processes = {{11, "gpu0", kUsedBytes}};
-  }
-  void EndProcess() {
-    script_.usage.processes.clear();
-    script_.devices[0].used_bytes = kGiB;
-    root_.Remove("proc/11");
-  }
-
-  // A second goes by, in which the agent looks once.
-  void PassSecond() {
-    now_us_ += 1000000;
-    // As the thread of its session does, which knows nothing of this clock.
-    if (now_us_ / 1000000 % kKeepAliveSeconds == 0) KeepAlive();
-    const absl::StatusOr<bool> ticked = server_.server().Tick();
-    ASSERT_TRUE(ticked.ok()) << ticked.status();
-    agent_->Pass();
-  }
-  void KeepAlive() {
-    const auto nodes = client_->ListAllNodes(v1::ListNodesRequest());
-    ASSERT_TRUE(nodes.ok() && nodes->nodes_size() == 1) << nodes.status();
-    v1::KeepAliveRequest request;
-    request.set_session(nodes->nodes(0).session());
-    ASSERT_TRUE(client_->KeepAlive(request).ok());
-  }
+  LingeringProcessTest() { StartAgent(); }
 
   // What /other gets for asking: the reason of the error, or "".
   std::string ChargeOther(const std::string& id) {
@@ -141,11 +44,6 @@ class LingeringProcessTest : public ::testing::Test {
     return FactsOf(client_->Charge(request).status()).reason;
   }
 
-  std::vector<v1::Charge> Charges() {
-    const auto charges = client_->ListAllCharges(v1::ListChargesRequest());
-    EXPECT_TRUE(charges.ok()) << charges.status();
-    return {charges->charges().begin(), charges->charges().end()};
-  }
   uint64_t Usage() {
     v1::GetPoolRequest request;
     request.set_cgroup("/");
@@ -153,9 +51,6 @@ class LingeringProcessTest : public ::testing::Test {
     const auto pool = client_->GetPool(request);
     EXPECT_TRUE(pool.ok()) << pool.status();
     return pool->pool().usage_bytes();
-  }
-  v1::RegionState RegionState() {
-    return client_->ListAllRegions(v1::ListRegionsRequest())->regions(0).state();
   }
   // As the server's metrics have it.
   absl::Duration ReleaseAge() {
@@ -190,7 +85,7 @@ class LingeringProcessTest : public ::testing::Test {
 
   // The pod is charged; then it is deleted by force.
   void DeletePodByForce() {
-    AddPod();
+    AddPod("u1", "gpu0", kBookedBytes, 11, kUsedBytes);
     PassSecond();
     const std::vector<v1::Charge> charges = Charges();
     ASSERT_EQ(charges.size(), 1u);
@@ -216,7 +111,7 @@ class LingeringProcessTest : public ::testing::Test {
     EXPECT_EQ(charges[0].items(0).bytes(), kBookedBytes);
     EXPECT_EQ(Usage(), kBookedBytes);
     EXPECT_EQ(ReleaseAge(), age);
-    EXPECT_EQ(RegionState(), v1::REGION_STATE_READY);
+    EXPECT_EQ(RegionState("n1/gpu0"), v1::REGION_STATE_READY);
   }
   // Somebody else asks in each second, and somebody looks in each minute.
   void Linger(int minutes) {
@@ -229,7 +124,7 @@ class LingeringProcessTest : public ::testing::Test {
   }
   // The process ends: its bytes are had again, once.
   void ExpectBytesReturnOnce() {
-    EndProcess();
+    EndProcesses();
     PassSecond();
     EXPECT_EQ(Charges().size(), 0u);
     EXPECT_EQ(Usage(), 0u);
@@ -245,16 +140,6 @@ class LingeringProcessTest : public ::testing::Test {
                                                       {v1::EVENT_KIND_UNCHARGED, 1}}));
   }
 
-  std::atomic<int64_t> now_us_{1700000000000000};
-  server::TestServer server_;
-  TempDirectory root_;
-  AgentConfig config_;
-  BackendScript script_;
-  PodSnapshot pods_;
-  AgentMetrics metrics_;
-  std::unique_ptr<Client> client_;
-  std::unique_ptr<Incarnations> incarnations_;
-  std::unique_ptr<Agent> agent_;
   v1::Charge charged_;
   absl::Time asked_at_;
 };

@@ -30,6 +30,16 @@ bool IsNotTaken(const absl::Status& status) {
          reason == "REGION_STALE" || reason == "REGION_LOST" || reason == "REGION_FAILED";
 }
 
+// The region that this session has not registered, for which a list was refused; empty: it was
+// refused for something else. No list judges what such a region holds.
+std::string UnregisteredIn(const absl::Status& status) {
+  const ErrorFacts facts = FactsOf(status);
+  const bool is_unregistered = facts.reason == "REGION_NOT_FOUND" ||
+                               facts.reason == "REGION_GONE" || facts.reason == "REGION_STALE" ||
+                               facts.reason == "NODE_MISMATCH";
+  return is_unregistered ? facts.Get("region") : "";
+}
+
 KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
   KnownItem known;
   known.charge_id = charge.charge_id();
@@ -158,7 +168,9 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
   for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);
   for (Holding& holding : books->holdings) {
     const auto refused = refused_.find({holding.id_base, holding.region});
-    if (holding.charge_id.empty() && refused != refused_.end()) holding.charge_id = refused->second;
+    if (holding.charge_id.empty() && refused != refused_.end() &&
+        registered_.count(holding.region) > 0)
+      holding.charge_id = refused->second;
   }
   ForgetIds(sight);
   const bool is_list_due =
@@ -365,9 +377,27 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
   return true;
 }
 
+// A device that cannot be registered must not keep the list of the others back. What is left out is
+// found out anew each time: of a region that is judged, nothing may be missing.
 bool AuthorityLink::Reconcile(const NodeBooks& books) {
   if (!parts_.reconciles) return true;
-  const std::vector<v1::HeldItem> items = HeldItems(books, known_);
+  std::vector<v1::HeldItem> items = HeldItems(books, known_);
+  while (true) {
+    const absl::Status status = SendList(items);
+    if (status.ok()) return true;
+    const std::string region = UnregisteredIn(status);
+    const auto left_out = std::remove_if(items.begin(), items.end(), [&](const v1::HeldItem& item) {
+      return item.region() == region;
+    });
+    if (left_out == items.end()) {
+      Take("Reconcile", status);
+      return false;
+    }
+    items.erase(left_out, items.end());
+  }
+}
+
+absl::Status AuthorityLink::SendList(const std::vector<v1::HeldItem>& items) {
   const std::string id = NewChargeId();
   size_t next = 0;
   for (uint32_t part = 0; part == 0 || next < items.size(); ++part) {
@@ -385,11 +415,11 @@ bool AuthorityLink::Reconcile(const NodeBooks& books) {
     }
     request.set_last(next == items.size());
     const absl::StatusOr<v1::ReconcileResponse> response = client_->Reconcile(request);
-    if (!Take("Reconcile", response.status()) || !response.ok()) return false;
+    if (!response.ok()) return response.status();
     report_.reconciled_differences += response->differences_total();
     if (response->differences_total() > 0) is_known_current_ = false;
   }
-  return true;
+  return absl::OkStatus();
 }
 
 bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& books) {

@@ -75,6 +75,7 @@ class AuthorityLink {
   bool Commit(const v1::CommitRequest& request);
   bool Charge(const v1::ChargeRequest& request);
   bool Reconcile(const NodeBooks& books);
+  absl::Status SendList(const std::vector<v1::HeldItem>& items);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   void Admit(const NodeSight& sight, const NodeBooks& books);
   void ForgetIds(const NodeSight& sight);
