@@ -66,9 +66,6 @@ def events(address):
     return sorted(found, key=lambda event: (int(event["sequence"]), event["index"]))
 
 
-Segment = collections.namedtuple("Segment", "begin end cgroup region group owner booked measured")
-
-
 class Item:
     def __init__(self, charge, cgroup, region, group):
         self.charge, self.cgroup, self.region, self.group = charge, cgroup, region, group

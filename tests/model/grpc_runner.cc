@@ -127,12 +127,11 @@ std::string GrpcRunner::Apply(const Command& c) {
       return Reservation(c);
     case Kind::kRequestRelease:
       return RequestRelease(c);
-    case Kind::kReconcile:
-      return Reconcile(c);
     case Kind::kReportMeasured:
       return ReportMeasured(c);
     case Kind::kMoveCharge:
       return MoveCharge(c);
+    case Kind::kReconcile:  // Of a session, as those that follow.
     case Kind::kOpenSession:
     case Kind::kCloseSession:
     case Kind::kDeclareNotReady:
@@ -359,50 +358,6 @@ std::string GrpcRunner::Cgroup(const Command& c) {
     return absl::StrCat("OK id=", response.id(), " ",
                         v1::DeleteCgroupResponse::Outcome_Name(response.outcome()));
   });
-}
-
-std::string GrpcRunner::Reconcile(const Command& c) {
-  v1::ReconcileRequest request;
-  request.set_session(c.session);
-  request.set_reconcile_id(c.list_id);
-  request.set_as_of(c.as_of);
-  request.set_part(static_cast<uint32_t>(c.part));
-  request.set_last(c.last);
-  for (const HeldItem& held : c.held) {
-    v1::HeldItem& out = *request.add_items();
-    out.set_charge_id(held.charge_id);
-    out.set_cgroup(held.cgroup);
-    out.set_region(held.region);
-    out.set_bytes(held.bytes);
-    *out.mutable_created_at() = TimeUtil::MicrosecondsToTimestamp(held.created_at_us);
-    out.mutable_owner()->set_name(held.owner);
-    if (held.priority.has_value()) out.set_priority(*held.priority);
-    out.set_preemptible(held.preemptible);
-    if (held.is_measured) out.set_basis(v1::BASIS_MEASURED);
-  }
-  const std::string answer =
-      Call(stub_, &Stub::Reconcile, request, [](const v1::ReconcileResponse& response) {
-        std::vector<std::string> found;
-        for (const v1::Difference& difference : response.differences()) {
-          FoundDifference one;
-          one.kind = v1::Difference::Kind_Name(difference.kind());
-          one.charge_id = difference.charge_id();
-          one.new_id = difference.new_charge_id();
-          one.cgroup = difference.cgroup();
-          one.known_cgroup = difference.known_cgroup();
-          one.region = difference.region();
-          one.known = difference.known_bytes();
-          one.held = difference.held_bytes();
-          one.charge_ended = difference.charge_ended();
-          found.push_back(one.ToString());
-        }
-        if (response.differences_total() != found.size()) found.push_back("another count");
-        return absl::StrCat("OK ", absl::StrJoin(found, " "),
-                            " freed: ", absl::StrJoin(response.freed_cgroups(), ", "));
-      });
-  // Not the numbers of an error, which is no counter's.
-  return answer.substr(0, 2) == "OK" ? answer
-                                     : answer.substr(0, answer.find(' ', answer.find(' ') + 1));
 }
 
 std::string GrpcRunner::ReportMeasured(const Command& c) {

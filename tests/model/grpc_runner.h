@@ -40,7 +40,6 @@ class GrpcRunner {
   std::string SetLimits(const Command& c);
   std::string Cgroup(const Command& c);
   std::string Group(const Command& c);
-  std::string Reconcile(const Command& c);
   std::string ReportMeasured(const Command& c);
   std::string MoveCharge(const Command& c);
 

@@ -66,6 +66,9 @@ class Model {
   // Whether so many charges would be granted, in whatever regions. Tries all: a few only.
   // REQUIRES: CheckShape(shape) is empty.
   bool Fits(const Shape& shape, uint64_t charges) const;
+  // Whether the most that fit can be told: it is not hard to find. Perhaps also where this is
+  // false. REQUIRES: CheckShape(shape) is empty.
+  bool IsSimple(const Shape& shape) const;
   // The most bytes that a charge of one item may have, as counters go.
   uint64_t Hole(const Shape& shape) const;
   // From here on, protection is as if that much were gone. Apply forgets it.

@@ -94,6 +94,17 @@ uint64_t Model::Hole(const Shape& shape) const {
   return hole;
 }
 
+// Only groups that have some of a node's regions and not all can make it hard to divide a node.
+bool Model::IsSimple(const Shape& shape) const {
+  if (shape.items == 1 || !shape.same_node) return true;
+  std::map<std::string, uint64_t> groups;  // By node.
+  for (const Region* region : RegionsFor(shape)) {
+    const auto [it, is_first] = groups.emplace(region->node, region->parent);
+    if (!region->node.empty() && !is_first && it->second != region->parent) return false;
+  }
+  return true;
+}
+
 std::string Model::CheckShape(const Shape& shape) const {
   const Region* region = FindRegion(shape.region);
   if (region == nullptr) return "NOT_FOUND REGION_NOT_FOUND";
