@@ -16,8 +16,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/error_facts.h"
+#include "client/testing/error_of_server.h"
 #include "client/testing/mock_connection.h"
-#include "google/rpc/error_details.pb.h"
 
 namespace dmem::client {
 namespace {
@@ -27,16 +27,6 @@ using ::testing::IsEmpty;
 using ::testing::NiceMock;
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
-
-absl::Status Error(absl::StatusCode code, const std::string& reason) {
-  google::rpc::ErrorInfo info;
-  info.set_domain("dmemd");
-  info.set_reason(reason);
-  absl::Status status(code, reason);
-  status.SetPayload(absl::StrCat("type.googleapis.com/", info.GetDescriptor()->full_name()),
-                    absl::Cord(info.SerializeAsString()));
-  return status;
-}
 
 // Live charges and spent ids, behind a connection that can be cut before or after a call takes
 // effect.
@@ -92,7 +82,7 @@ class Authority {
     const auto it = live_.find(request.charge_id());
     if (it != live_.end()) {
       if (it->second.mode() == request.mode()) return absl::OkStatus();
-      return Error(absl::StatusCode::kAlreadyExists, "CHARGE_ID_IN_USE");
+      return ErrorOfServer(absl::StatusCode::kAlreadyExists, "CHARGE_ID_IN_USE");
     }
     if (request.mode() != v1::CHARGE_MODE_FORCE && !strict_.ok()) return strict_;
     live_[request.charge_id()] = request;
@@ -166,7 +156,7 @@ TEST_F(ChargeHolderTest, ChargeGetsAnIdAndATimeAndIsGivenBackAtTheEndOfItsScope)
 
 TEST_F(ChargeHolderTest, RefusalIsReturnedAndNothingIsHeld) {
   auto holder = Make(WhenUnreachable::kAllowAndRecord);
-  authority_.RefuseStrict(Error(absl::StatusCode::kResourceExhausted, "MAX_EXCEEDED"));
+  authority_.RefuseStrict(ErrorOfServer(absl::StatusCode::kResourceExhausted, "MAX_EXCEEDED"));
   EXPECT_TRUE(absl::IsResourceExhausted(holder->Charge(Request()).status()));
   EXPECT_EQ(holder->backlog(), 0u);
 }
@@ -239,7 +229,7 @@ TEST_F(ChargeHolderTest, AllowedChargeBeyondALimitIsRecordedWithForceAndALabel) 
   authority_.Set(Network::kDown);
   const absl::StatusOr<HeldCharge> held = holder->Charge(Request("a"));
   ASSERT_TRUE(held.ok()) << held.status();
-  authority_.RefuseStrict(Error(absl::StatusCode::kResourceExhausted, "CAPACITY"));
+  authority_.RefuseStrict(ErrorOfServer(absl::StatusCode::kResourceExhausted, "CAPACITY"));
   authority_.Set(Network::kUp);
   EXPECT_TRUE(holder->Drain(kPatience));
   EXPECT_TRUE(held->is_recorded());
@@ -268,7 +258,7 @@ TEST_F(ChargeHolderTest, AllowedChargeWhoseIdBecameTooOldIsRecordedUnderANewOne)
   authority_.Set(Network::kDown);
   const absl::StatusOr<HeldCharge> held = holder->Charge(Request("a"));
   ASSERT_TRUE(held.ok()) << held.status();
-  authority_.RefuseStrict(Error(absl::StatusCode::kFailedPrecondition, "ID_TOO_OLD"));
+  authority_.RefuseStrict(ErrorOfServer(absl::StatusCode::kFailedPrecondition, "ID_TOO_OLD"));
   authority_.Set(Network::kUp);
   EXPECT_TRUE(holder->Drain(kPatience));
   EXPECT_NE(held->charge_id(), "a");
@@ -289,7 +279,7 @@ TEST_F(ChargeHolderTest, ChargeThatCanNeverBeRecordedIsReported) {
   authority_.Set(Network::kDown);
   absl::StatusOr<HeldCharge> held = holder->Charge(Request("a"));
   ASSERT_TRUE(held.ok()) << held.status();
-  authority_.RefuseAll(Error(absl::StatusCode::kNotFound, "REGION_NOT_FOUND"));
+  authority_.RefuseAll(ErrorOfServer(absl::StatusCode::kNotFound, "REGION_NOT_FOUND"));
   authority_.Set(Network::kUp);
   EXPECT_TRUE(holder->Drain(kPatience));
   EXPECT_FALSE(held->is_recorded());

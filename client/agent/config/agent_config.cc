@@ -18,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "client/agent/config/yaml_map.h"
 #include "client/agent/read_file.h"
+#include "client/agent/region_groups.h"
 
 namespace dmem::client {
 namespace {
@@ -252,6 +253,7 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view file, absl::strin
     ReadBackends(document, backends, config);
     ReadDevices(document, config);
     document.Bytes("reserved", 0, config.reserved_bytes);
+    document.Texts("groups", config.groups, CheckGroupTemplate);
     ReadMapping(document, config);
     ReadTenantDirectories(document, config);
     ReadPods(document, config.pods);

@@ -74,6 +74,8 @@ struct AgentConfig {
   MemoryOverrides devices;
   std::optional<uint64_t> reserved_bytes;
 
+  std::vector<std::string> groups;  // GroupsOf has them.
+
   std::vector<MappingRule> mapping = DefaultMappingRules();
   std::vector<TenantDirectory> tenant_directories;
   PodSourcesConfig pods;

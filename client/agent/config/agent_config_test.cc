@@ -85,6 +85,7 @@ TEST(AgentConfigTest, TheDocumentedExampleLoadsWithTheValuesThatItSays) {
   EXPECT_EQ(device.capacity_bytes, uint64_t{128} << 30);
   EXPECT_EQ(device.reserved_bytes, uint64_t{512} << 20);
   EXPECT_EQ(config->reserved_bytes, uint64_t{256} << 20);
+  EXPECT_EQ(config->groups, (std::vector<std::string>{"model/{model}", "cluster"}));
   ASSERT_EQ(config->mapping.size(), 3u);
   EXPECT_EQ(config->mapping[0].namespaces, (std::vector<std::string>{"prod-*", "staging"}));
   EXPECT_EQ(config->mapping[0].labels.at("example.com/team"), "*");
@@ -146,6 +147,7 @@ TEST(AgentConfigTest, EachValueOutOfRangeIsRefusedByName) {
       {"node_name: \"\"", "node_name: \"\" is not 1 to 253"},
       {"node_name: a/b", "node_name: \"a/b\" is not 1 to 253"},
       {"servers: []", "servers: is an empty list"},
+      {"groups: [a, \"{node}\"]", "groups[1]: \"{node}\" has a placeholder other than {model}"},
       {"servers: [localhost]", "servers[0]: \"localhost\" is not HOST:PORT"},
       {"servers: [\"a:0\"]", "with a port between 1 and 65535"},
       {"servers: [\"a:65536\"]", "with a port between 1 and 65535"},

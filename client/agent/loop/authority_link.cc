@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/region_groups.h"
 #include "client/charge_holder.h"
 #include "client/charge_id.h"
 #include "client/error_facts.h"
@@ -217,12 +218,18 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
   region->mutable_attributes()->set_model(device.model);
   region->mutable_attributes()->set_uuid(device.uuid);
   region->mutable_attributes()->set_pci(device.pci);
+  const std::vector<std::string> groups = GroupsOf(config_.groups, device);
+  if (!groups.empty()) region->set_parent(groups.front());
   request.set_session(session_id_);
   request.set_keep_policy(true);
   const std::string sent = request.SerializeAsString();
   const auto last = registered_.find(region->name());
   if (last == registered_.end() || last->second != sent) {
-    const absl::Status status = client_->Register(request).status();
+    absl::Status status = client_->Register(request).status();
+    if (FactsOf(status).reason == "GROUP_NOT_FOUND") {
+      status = MakeGroups(groups);
+      if (status.ok()) status = client_->Register(request).status();
+    }
     if (!Take("Register", status)) return false;
     const ErrorFacts facts = FactsOf(status);
     if (facts.reason == "STALE_INCARNATION") {
@@ -245,6 +252,23 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
     if (status.ok()) failed_[device.region] = device.failed;
   }
   return true;
+}
+
+// Those that are not there, from the outside in. One that is there stays where it is.
+absl::Status AuthorityLink::MakeGroups(const std::vector<std::string>& groups) {
+  const absl::StatusOr<v1::ListRegionsResponse> list = client_->ListAllRegions({});
+  if (!list.ok()) return list.status();
+  std::set<std::string> there;
+  for (const v1::RegionGroup& group : list->groups()) there.insert(group.name());
+  v1::RegisterGroupRequest request;
+  for (auto name = groups.rbegin(); name != groups.rend(); ++name) {
+    request.set_parent(request.name());
+    request.set_name(*name);
+    if (there.count(*name) > 0) continue;
+    const absl::Status status = client_->RegisterGroup(request).status();
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 KnownItem* AuthorityLink::FindKnown(const std::string& charge_id, const std::string& region) {

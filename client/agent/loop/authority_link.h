@@ -70,6 +70,7 @@ class AuthorityLink {
   void ListKnown();
   bool RegisterDevices(const std::vector<Device>& devices);
   bool RegisterDevice(const Device& device);
+  absl::Status MakeGroups(const std::vector<std::string>& groups);
   void TakeSteps(const Steps& steps);
   bool Free(const NodeBooks::Freed& freed);
   bool Commit(const v1::CommitRequest& request);

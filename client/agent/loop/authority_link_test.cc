@@ -7,10 +7,13 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/agent/testing/temp_directory.h"
+#include "client/testing/error_of_server.h"
 #include "client/testing/mock_connection.h"
 
 namespace dmem::client {
@@ -321,6 +324,62 @@ TEST_F(AuthorityLinkTest, RegionThatTheAuthorityHasNotAnyMoreIsRegisteredAgain) 
   refused_ = "n1/gpu0";  // An admin has unregistered it.
   pass();
   EXPECT_THAT(registered, ElementsAre("n1/gpu0", "n1/gpu0"));
+}
+
+// What was asked of an authority that has these groups.
+class GroupsTest : public AuthorityLinkTest {
+ protected:
+  GroupsTest() {
+    config_.groups = {"model/{model}", "cluster", "site"};
+    sight_.node = "n1";
+    sight_.devices = {DeviceOf("gpu0")};
+    sight_.devices[0].model = "H100";
+    ON_CALL(*connection_, Register)
+        .WillByDefault([this](const v1::RegisterRequest& request,
+                              auto) -> absl::StatusOr<v1::RegisterResponse> {
+          const std::string& parent = request.region().parent();
+          asked_.push_back(absl::StrCat(request.region().name(), " in ", parent));
+          if (groups_.count(parent) == 0)
+            return ErrorOfServer(absl::StatusCode::kNotFound, "GROUP_NOT_FOUND");
+          return v1::RegisterResponse();
+        });
+    ON_CALL(*connection_, ListRegions).WillByDefault([this](const v1::ListRegionsRequest&, auto) {
+      v1::ListRegionsResponse response;
+      for (const std::string& group : groups_) response.add_groups()->set_name(group);
+      return absl::StatusOr<v1::ListRegionsResponse>(response);
+    });
+    ON_CALL(*connection_, RegisterGroup)
+        .WillByDefault([this](const v1::RegisterGroupRequest& request, auto) {
+          asked_.push_back(absl::StrCat("group ", request.name(), " in ", request.parent()));
+          groups_.insert(request.name());
+          return absl::StatusOr<v1::RegisterGroupResponse>(v1::RegisterGroupResponse());
+        });
+  }
+
+  std::vector<std::string> Pass() {
+    asked_.clear();
+    NodeBooks books;
+    link_->Connect();
+    EXPECT_TRUE(link_->Sync(sight_, &books).problems.empty());
+    return asked_;
+  }
+
+  NodeSight sight_;
+  std::set<std::string> groups_;
+  std::vector<std::string> asked_;
+};
+
+TEST_F(GroupsTest, GroupsThatAreNotThereAreMadeFromTheOutsideIn) {
+  EXPECT_THAT(Pass(),
+              ElementsAre("n1/gpu0 in model/H100", "group site in ", "group cluster in site",
+                          "group model/H100 in cluster", "n1/gpu0 in model/H100"));
+  EXPECT_THAT(Pass(), ElementsAre());
+}
+
+TEST_F(GroupsTest, GroupThatIsThereStaysWhereItIs) {
+  groups_ = {"cluster"};
+  EXPECT_THAT(Pass(), ElementsAre("n1/gpu0 in model/H100", "group site in ",
+                                  "group model/H100 in cluster", "n1/gpu0 in model/H100"));
 }
 
 TEST_F(AuthorityLinkTest, DeviceThatIsNotTakenDoesNotHoldUpTheOthers) {
