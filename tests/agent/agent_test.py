@@ -75,6 +75,21 @@ class AgentTest(unittest.TestCase):
         node.end_process(101)
         self.await_items({})
 
+    def test_new_region_joins_the_configured_groups_and_stays_where_an_admin_puts_it(self):
+        node = self.node(groups=["rack-1", "cluster"])
+        node.start()
+        node.await_lists(1)
+        self.assertEqual(self.region()["parent"], "rack-1")
+        self.assertNotIn('"problem"', node.log())
+        self.server.dmemctl("register", "group", "site")
+        self.server.dmemctl("register", "group", "cluster", "--parent", "site")
+        node.kill()
+        node.start()
+        node.await_lists(2)
+        groups = json.loads(self.server.dmemctl("get", "groups", "-o", "json"))["groups"]
+        self.assertEqual({group["name"]: group.get("parent", "") for group in groups},
+                         {"rack-1": "cluster", "cluster": "site", "site": ""})
+
     def test_device_without_annotation_is_booked_whole_and_strangers_by_measure(self):
         node = self.node()
         node.start()

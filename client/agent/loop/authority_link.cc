@@ -226,7 +226,7 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
   const auto last = registered_.find(region->name());
   if (last == registered_.end() || last->second != sent) {
     absl::Status status = client_->Register(request).status();
-    if (FactsOf(status).reason == "GROUP_NOT_FOUND") {
+    if (FactsOf(status).reason == "PARENT_NOT_FOUND") {
       status = MakeGroups(groups);
       if (status.ok()) status = client_->Register(request).status();
     }
@@ -320,7 +320,8 @@ void AuthorityLink::TakeSteps(const Steps& steps) {
     for (KnownItem& item : known_) item.is_releasing |= item.charge_id == id;
   }
   for (const v1::ChargeRequest& charge : steps.charges) {
-    if (!Charge(charge)) return;
+    // That a device is not registered is a problem already.
+    if (registered_.count(charge.items(0).region()) > 0 && !Charge(charge)) return;
   }
 }
 
@@ -467,6 +468,7 @@ bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& book
       *request.add_items() = std::move(items[next]);
     }
     is_first = false;
+    if (request.regions().empty() && request.items().empty()) break;
     const absl::Status status = client_->ReportMeasured(request).status();
     if (!Take("ReportMeasured", status) || !status.ok()) return false;
   }

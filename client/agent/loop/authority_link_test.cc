@@ -196,6 +196,7 @@ TEST_F(AuthorityLinkTest, ListAndReportAreOfTheTimeOfTheLook) {
   NodeSight sight;
   sight.node = "n1";
   sight.devices = {DeviceOf("gpu0")};
+  sight.devices[0].used_bytes = 5;
   const absl::Time looked_at = now_;
   link_->Connect();
   now_ += absl::Milliseconds(70);  // So long was the look.
@@ -326,6 +327,18 @@ TEST_F(AuthorityLinkTest, RegionThatTheAuthorityHasNotAnyMoreIsRegisteredAgain) 
   EXPECT_THAT(registered, ElementsAre("n1/gpu0", "n1/gpu0"));
 }
 
+TEST_F(AuthorityLinkTest, NothingIsReportedOfANodeOfWhichNothingIsTaken) {
+  refused_ = "n1/gpu0";
+  EXPECT_CALL(*connection_, ReportMeasured).Times(0);
+  link_->Connect();
+  NodeSight sight;
+  sight.node = "n1";
+  sight.devices = {DeviceOf("gpu0")};
+  sight.devices[0].used_bytes = 5;
+  NodeBooks books;
+  EXPECT_EQ(link_->Sync(sight, &books).problems.size(), 1u);
+}
+
 // What was asked of an authority that has these groups.
 class GroupsTest : public AuthorityLinkTest {
  protected:
@@ -340,7 +353,7 @@ class GroupsTest : public AuthorityLinkTest {
           const std::string& parent = request.region().parent();
           asked_.push_back(absl::StrCat(request.region().name(), " in ", parent));
           if (groups_.count(parent) == 0)
-            return ErrorOfServer(absl::StatusCode::kNotFound, "GROUP_NOT_FOUND");
+            return ErrorOfServer(absl::StatusCode::kNotFound, "PARENT_NOT_FOUND");
           return v1::RegisterResponse();
         });
     ON_CALL(*connection_, ListRegions).WillByDefault([this](const v1::ListRegionsRequest&, auto) {
@@ -388,7 +401,7 @@ TEST_F(AuthorityLinkTest, DeviceThatIsNotTakenDoesNotHoldUpTheOthers) {
   NodeSight sight;
   sight.node = "n1";
   sight.devices = {DeviceOf("gpu0"), DeviceOf("gpu1")};
-  sight.processes = {{"gpu1", 5, ""}};
+  sight.processes = {{"gpu0", 5, ""}, {"gpu1", 5, ""}};
   NodeBooks books;
   const LinkReport report = link_->Sync(sight, &books);
   EXPECT_TRUE(report.is_connected);
