@@ -18,11 +18,6 @@ namespace {
 constexpr size_t kItemsOfCallMax = 1000;
 constexpr char kAgentName[] = "dmem-agent";
 
-bool HasDevices(const Pod& pod) {
-  return std::any_of(pod.containers.begin(), pod.containers.end(),
-                     [](const PodContainer& container) { return !container.devices.empty(); });
-}
-
 // The device does not take it now, whatever is asked; otherwise a commit that is refused says that
 // there is nothing to commit there.
 bool IsNotTaken(const absl::Status& status) {
@@ -185,9 +180,9 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
     reported_at_ = now_();
     reported_as_of_ = looked_at_;
   }
-  Admit(sight, *books);
+  admissions_.Update(sight, *books, known_, report_.is_connected, config_.when_unreachable);
   if (session_.id() == 0) report_.is_connected = false;
-  report_.admitted = admitted_;
+  report_.admitted = admissions_.pods();
   report_.reconciled_as_of = reconciled_as_of_;
   report_.reported_as_of = reported_as_of_;
   return report_;
@@ -382,7 +377,7 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
     if (!Take("Uncharge", client_->Uncharge(cancel).status())) return false;
     unanswered_.erase(key);
   }
-  if (admitted_unheard_.count(request.owner().uid()) > 0)
+  if (admissions_.IsUnheard(request.owner().uid()))
     (*sent.mutable_labels())[kRecordedLateLabel] = "true";
   sent.set_session(session_id_);
   unanswered_[key] = sent;
@@ -473,37 +468,6 @@ bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& book
     if (!Take("ReportMeasured", status) || !status.ok()) return false;
   }
   return true;
-}
-
-void AuthorityLink::Admit(const NodeSight& sight, const NodeBooks& books) {
-  std::map<std::string, bool> is_charged;  // By uid: all that it is to hold.
-  for (const Holding& holding : books.holdings) {
-    if (holding.pod_uid.empty()) continue;
-    const KnownItem* known = FindKnown(holding.charge_id, holding.region);
-    const bool holds = known != nullptr && !known->is_reserved;
-    const auto it = is_charged.emplace(holding.pod_uid, true).first;
-    it->second = it->second && holds;
-  }
-  std::set<std::string> present;
-  for (const SeenPod& pod : sight.pods) {
-    const std::string& uid = pod.pod.cgroup_uid;
-    if (uid.empty() || !pod.pod.has_devices_known) continue;
-    present.insert(uid);
-    const auto it = is_charged.find(uid);
-    const bool is_seen = !sight.has_unscanned_devices || !HasDevices(pod.pod);
-    if (is_seen && (it == is_charged.end() || it->second)) {
-      admitted_.insert(uid);
-    } else if ((!is_seen || !report_.is_connected) &&
-               config_.when_unreachable == UnreachablePolicy::kAllow) {
-      admitted_.insert(uid);
-      admitted_unheard_.insert(uid);
-    }
-  }
-  if (!sight.pods_are_complete) return;
-  for (std::set<std::string>* uids : {&admitted_, &admitted_unheard_}) {
-    for (auto it = uids->begin(); it != uids->end();)
-      it = present.count(*it) > 0 ? std::next(it) : uids->erase(it);
-  }
 }
 
 // Of pods that are gone and of which nothing is charged.

@@ -19,6 +19,7 @@
 #include "client/agent/books/node_books.h"
 #include "client/agent/books/steps.h"
 #include "client/agent/config/agent_config.h"
+#include "client/agent/loop/admissions.h"
 #include "client/agent/loop/incarnations.h"
 #include "client/client.h"
 #include "client/kept_session.h"
@@ -78,7 +79,6 @@ class AuthorityLink {
   bool Reconcile(const NodeBooks& books);
   absl::Status SendList(const std::vector<v1::HeldItem>& items);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
-  void Admit(const NodeSight& sight, const NodeBooks& books);
   void ForgetIds(const NodeSight& sight);
   void Fill(NodeSight* sight) const;
   KnownItem* FindKnown(const std::string& charge_id, const std::string& region);
@@ -106,8 +106,7 @@ class AuthorityLink {
   std::map<std::pair<std::string, std::string>, std::string> refused_;
   std::map<std::string, std::string> remembered_ids_;
   std::set<std::string> ended_ids_;
-  std::set<std::string> admitted_;
-  std::set<std::string> admitted_unheard_;       // By policy, while nobody answered.
+  Admissions admissions_;
   absl::Time looked_at_ = absl::InfinitePast();  // When this pass began.
   absl::Time reconciled_at_ = absl::InfinitePast();
   absl::Time reported_at_ = absl::InfinitePast();
