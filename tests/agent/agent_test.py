@@ -109,13 +109,16 @@ class AgentTest(unittest.TestCase):
         self.await_items({("u1", "/ns/ml", "n1/gpu0"): 8 * GIB})
         node.delete_pod("u1")
         eventually(lambda: self.state_of("u1") == "CHARGE_STATE_RELEASING", "it is RELEASING")
+        # An agent that comes later knows what was charged: its lists judge it.
+        node.kill()
         before = node.log()
+        node.start()
         node.add_pod("u2", annotations={"dmemd/limit": "1Gi"})
         node.await_lists(3)
         self.await_items({("u1", "/ns/ml", "n1/gpu0"): 8 * GIB,
                           ("u2", "/ns/ml", "n1/gpu0"): GIB})
         self.assertEqual(self.state_of("u1"), "CHARGE_STATE_RELEASING")
-        self.assertEqual(node.log(), before)
+        self.assertNotIn("problem", node.log()[len(before):])
         node.end_process(101)
         self.await_items({("u2", "/ns/ml", "n1/gpu0"): GIB})
 

@@ -116,6 +116,9 @@ class LingeringProcessTest : public SimulatedNode {
   // Somebody else asks in each second, and somebody looks in each minute.
   void Linger(int minutes) {
     for (int second = 1; second <= 60 * minutes; ++second) {
+      // A device that is registered anew makes the agent ask for what is charged, so that its next
+      // list, one a minute, judges that.
+      if (second % 60 == 30) DeviceOf("gpu0").model = absl::StrCat("as of ", now_us_.load());
       PassSecond();
       ASSERT_EQ(ChargeOther("too-early"), "CAPACITY") << "in second " << second;
       if (second % 60 == 0) ExpectReleasing();
@@ -150,6 +153,7 @@ TEST_F(LingeringProcessTest, ItsBytesAreReleasingForFifteenMinutesAndGrantedToNo
   ExpectBytesReturnOnce();
 }
 
+// Its first list judges all that was charged before it came.
 TEST_F(LingeringProcessTest, AnAgentThatComesInBetweenKeepsThemReleasingJustSo) {
   ASSERT_NO_FATAL_FAILURE(DeletePodByForce());
   ASSERT_NO_FATAL_FAILURE(Linger(7));
