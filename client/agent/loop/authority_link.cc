@@ -164,9 +164,7 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
   for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);
   for (Holding& holding : books->holdings) {
     const auto refused = refused_.find({holding.id_base, holding.region});
-    if (holding.charge_id.empty() && refused != refused_.end() &&
-        registered_.count(holding.region) > 0)
-      holding.charge_id = refused->second;
+    if (holding.charge_id.empty() && refused != refused_.end()) holding.charge_id = refused->second;
   }
   ForgetIds(sight);
   const bool is_list_due =
