@@ -4,19 +4,14 @@
 // A scheduler that reserves 8 x 80 GiB on the group "cluster" and commits them on nodes of two
 // devices each, one node after the other. It writes a line after each step, and after
 // --stop-after nodes it does nothing any more until it is killed.
-//
-// Flags: --server=HOST:PORT --created-at=SECONDS --ttl=SECONDS --stop-after=N
 
 #include <unistd.h>
 
 #include <cstdio>
-#include <map>
 #include <string>
-#include <utility>
 
-#include "absl/strings/numbers.h"
+#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/client.h"
 #include "client/grpc_connection.h"
 
@@ -33,20 +28,16 @@ int Failed(const absl::Status& status) {
 }
 
 int Main(int argc, char** argv) {
-  std::map<std::string, std::string> flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::pair<std::string, std::string> flag =
-        absl::StrSplit(argv[i], absl::MaxSplits('=', 1));
-    flags[flag.first] = flag.second;
-  }
+  std::string server;
   int64_t created_at = 0, ttl = 0;
   int stop_after = 0;
-  if (!absl::SimpleAtoi(flags["--created-at"], &created_at) ||
-      !absl::SimpleAtoi(flags["--ttl"], &ttl) ||
-      !absl::SimpleAtoi(flags["--stop-after"], &stop_after)) {
-    return 2;
-  }
-  client::Client client(client::MakeGrpcConnection(flags["--server"]));
+  CLI::App app("committer: reserves on a group, and commits node after node");
+  app.add_option("--server", server, "HOST:PORT")->required();
+  app.add_option("--created-at", created_at, "Of the charge, in seconds")->required();
+  app.add_option("--ttl", ttl, "Of the reservation, in seconds")->required();
+  app.add_option("--stop-after", stop_after, "Nodes")->required();
+  CLI11_PARSE(app, argc, argv);
+  client::Client client(client::MakeGrpcConnection(server));
 
   v1::ChargeRequest reserve;
   reserve.set_charge_id("gang");

@@ -5,22 +5,17 @@
 // on the first node that takes them. Prints a line before it begins with a gang and one when it is
 // through with it. In the gangs that it is to die in, it kills itself while a call is under way;
 // started again with that gang as --first, it sends everything again under the same ids.
-//
-// Flags: --server=HOST:PORT --first=N --end=N --nodes=N --created-at=SECONDS --kill-percent=N
-//        --spare: does not die in the first gang.
 
 #include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <map>
 #include <random>
 #include <string>
 
-#include "absl/strings/numbers.h"
+#include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/client.h"
 #include "client/error_facts.h"
 #include "client/grpc_connection.h"
@@ -120,25 +115,17 @@ std::string Run(client::Client& client, const Options& options, int gang) {
   }
 }
 
-bool Parse(int argc, char** argv, Options* options) {
-  std::map<std::string, std::string> flags;
-  for (int i = 1; i < argc; ++i) {
-    const std::pair<std::string, std::string> flag =
-        absl::StrSplit(argv[i], absl::MaxSplits('=', 1));
-    flags[flag.first] = flag.second;
-  }
-  options->server = flags["--server"];
-  options->spare = flags.count("--spare") > 0;
-  return absl::SimpleAtoi(flags["--first"], &options->first) &&
-         absl::SimpleAtoi(flags["--end"], &options->end) &&
-         absl::SimpleAtoi(flags["--nodes"], &options->nodes) &&
-         absl::SimpleAtoi(flags["--kill-percent"], &options->kill_percent) &&
-         absl::SimpleAtoi(flags["--created-at"], &options->created_at);
-}
-
 int Main(int argc, char** argv) {
   Options options;
-  if (!Parse(argc, argv, &options)) return 2;
+  CLI::App app("gang_client: reserves and commits gangs, and dies while it does");
+  app.add_option("--server", options.server, "HOST:PORT")->required();
+  app.add_option("--first", options.first, "Gang to begin with")->required();
+  app.add_option("--end", options.end, "Gang before which it stops")->required();
+  app.add_option("--nodes", options.nodes, "Nodes that there are")->required();
+  app.add_option("--kill-percent", options.kill_percent, "Gangs to die in")->required();
+  app.add_option("--created-at", options.created_at, "Of the charges, in seconds")->required();
+  app.add_flag("--spare", options.spare, "Do not die in the first gang");
+  CLI11_PARSE(app, argc, argv);
   client::Client client(client::MakeGrpcConnection(options.server));
   for (int gang = options.first; gang < options.end; ++gang) {
     std::printf("begins %d\n", gang);
