@@ -117,10 +117,9 @@ void ForEachName(const v1::Event& event, const Visit& visit) {
   }
 }
 
-// "NAME" of "NAME@ID".
-absl::string_view WithoutId(absl::string_view region) { return region.substr(0, region.find('@')); }
-
 }  // namespace
+
+absl::string_view WithoutId(absl::string_view region) { return region.substr(0, region.find('@')); }
 
 absl::Status AppendEvents(const Entry& entry, std::vector<v1::Event>* events) {
   store::v1::Effects effects;

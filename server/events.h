@@ -22,6 +22,9 @@ namespace dmem::server {
 // Errors: DATA_LOSS: its effects cannot be parsed; nothing is appended.
 absl::Status AppendEvents(const store::v1::Entry& entry, std::vector<v1::Event>* events);
 
+// "NAME" of "NAME@ID", as events name regions that are GONE.
+absl::string_view WithoutId(absl::string_view region);
+
 // Whether events pass a filter. Events are shown to it in order of their places, as the members of
 // a group change with them.
 //

@@ -5,14 +5,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/events.h"
 
 namespace dmem::server {
-
-namespace {
-
-absl::string_view WithoutId(absl::string_view name) { return name.substr(0, name.find('@')); }
-
-}  // namespace
 
 PastRegions::PastRegions(const State& state) {
   for (Index i = state.scalars.first_region; i != kNone; i = state.regions[i].next) {
