@@ -46,13 +46,23 @@ v1::ChargeRequest ChargeFor(const Holding& holding, const StepOptions& options) 
   return request;
 }
 
+// Pods that share a reservation on a device have one placement there.
+v1::Placement* PlacementFor(const Holding& holding, v1::CommitRequest* commit) {
+  for (v1::Placement& placement : *commit->mutable_placements()) {
+    if (placement.cgroup() == holding.cgroup && placement.region() == holding.region)
+      return &placement;
+  }
+  v1::Placement* placement = commit->add_placements();
+  placement->set_cgroup(holding.cgroup);
+  placement->set_region(holding.region);
+  return placement;
+}
+
 void AddPlacement(const Holding& holding, Steps* steps) {
   v1::CommitRequest& commit = steps->commits[holding.charge_id];
   commit.set_charge_id(holding.charge_id);
-  v1::Placement* placement = commit.add_placements();
-  placement->set_cgroup(holding.cgroup);
-  placement->set_region(holding.region);
-  placement->set_bytes(holding.booked_bytes);
+  v1::Placement* placement = PlacementFor(holding, &commit);
+  placement->set_bytes(placement->bytes() + holding.booked_bytes);
   // The same for the same placements, whoever sends them.
   commit.set_commit_id(absl::StrCat("agent-", commit.placements_size(), "-",
                                     absl::Hex(StableIdHash(holding.region), absl::kZeroPad16)));

@@ -184,6 +184,21 @@ TEST_F(StepsTest, PodsThatShareAnItemAreListedTogetherInItsSum) {
   EXPECT_EQ(measured[0].measured_bytes(), 10u);
 }
 
+TEST_F(StepsTest, PodsThatShareAReservationOnADeviceAreOnePlacementOfTheirSum) {
+  // The authority refuses a commit that has a cgroup and region twice.
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib), PodOn("u3", 4 * kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  books_.holdings[2].cgroup = "/ns/other";
+  const Steps steps = Make();
+  ASSERT_THAT(steps.commits, SizeIs(1));
+  const v1::CommitRequest& commit = steps.commits.at("job-7");
+  ASSERT_EQ(commit.placements_size(), 2);
+  EXPECT_EQ(commit.placements(0).cgroup(), "/ns/ml");
+  EXPECT_EQ(commit.placements(0).bytes(), 3 * kGib);
+  EXPECT_EQ(commit.placements(1).cgroup(), "/ns/other");
+  EXPECT_EQ(commit.placements(1).bytes(), 4 * kGib);
+}
+
 TEST_F(StepsTest, ChargeByMeasureOfAPodThatSaysItsLimitSinceIsResizedToThatOnce) {
   Holding holding = PodOn("u1", 4 * kGib);
   holding.charge_id = "pod/u1/gpu0~1";
