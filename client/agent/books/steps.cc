@@ -46,7 +46,8 @@ v1::ChargeRequest ChargeFor(const Holding& holding, const StepOptions& options) 
   return request;
 }
 
-// Pods that share a reservation on a device have one placement there.
+// Pods that share a reservation on a device have one placement there: a commit that has a cgroup
+// and region twice is refused, and would be taken for one of a reservation that has ended.
 v1::Placement* PlacementFor(const Holding& holding, v1::CommitRequest* commit) {
   for (v1::Placement& placement : *commit->mutable_placements()) {
     if (placement.cgroup() == holding.cgroup && placement.region() == holding.region)
