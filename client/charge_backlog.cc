@@ -168,8 +168,7 @@ void Backlog::Take(Holding* holding) {
 }
 
 absl::Status Backlog::Work(const std::shared_ptr<Holding>& holding, Task task) {
-  const absl::Status status =
-      task == Task::kRecord ? Record(holding.get()) : Uncharge(IdOf(*holding));
+  absl::Status status = task == Task::kRecord ? Record(holding.get()) : Uncharge(IdOf(*holding));
   std::string lost;
   {
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -318,6 +318,7 @@ std::unique_ptr<Connection> MakeGrpcConnection(const std::vector<std::string>& s
   // Device memory is not asked for through a web proxy, whatever the environment says.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   std::vector<std::shared_ptr<grpc::Channel>> channels;
+  channels.reserve(servers.size());
   for (const std::string& server : servers) {
     channels.push_back(
         grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments));

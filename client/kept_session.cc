@@ -69,7 +69,7 @@ absl::Status KeptSession::Close() {
   v1::CloseSessionRequest request;
   request.set_session(id());
   if (request.session() == 0) return absl::OkStatus();
-  const absl::Status status = client_->CloseSession(request).status();
+  absl::Status status = client_->CloseSession(request).status();
   const std::lock_guard<std::mutex> lock(mutex_);
   if (status.ok() && id_ == request.session()) id_ = 0;
   return status;

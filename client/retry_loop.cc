@@ -30,7 +30,7 @@ absl::Status RetryLoop(const RetryPolicy& policy, const RetryEnvironment& enviro
   const absl::Time deadline = environment.now() + policy.timeout;
   absl::Duration backoff = policy.backoff_initial;
   for (int attempts = 1;; ++attempts) {
-    const absl::Status status = attempt(deadline - environment.now());
+    absl::Status status = attempt(deadline - environment.now());
     if (absl::IsDeadlineExceeded(status)) {
       return WithReason(status,
                         absl::StrCat("no answer within ", absl::FormatDuration(policy.timeout)));

@@ -295,7 +295,7 @@ absl::StatusOr<FenceResult> Ledger::Fence(const FenceCommand& command) {
 absl::StatusOr<Index> Ledger::ReportRegionState(const ReportRegionStateCommand& command) {
   const absl::StatusOr<Index> session = CheckSession(command.session);
   if (!session.ok()) return session.status();
-  const absl::StatusOr<Index> region = FindRegionOfSession(*session, command.region);
+  absl::StatusOr<Index> region = FindRegionOfSession(*session, command.region);
   if (!region.ok()) return region.status();
   const RegionRecord& record = state_.regions[*region];
   const absl::string_view why = command.failed ? command.why : "";

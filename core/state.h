@@ -264,7 +264,7 @@ struct Settings {
   uint64_t items_max = 8000000;
   uint64_t sessions_max = 100000;  // Remembered ones included; and as many nodes.
   // For how long a node is unheard of and NOT_READY before its regions are LOST.
-  int64_t lost_after_us = 5 * 60 * int64_t{1000000};
+  int64_t lost_after_us = int64_t{5} * 60 * 1000000;
   bool refuses_stale_regions = false;  // New charges in regions that are STALE.
 
   friend bool operator==(const Settings& a, const Settings& b) {

@@ -55,11 +55,11 @@ class ApplyReconcileTest : public ::testing::Test {
   absl::Status Send() {
     EXPECT_TRUE(Validate(request_).ok()) << Validate(request_);
     CommandInput input;
-    input.time_us = kStartUs + ++calls_ * 1000000;
+    input.time_us = kStartUs + ++calls_ * int64_t{1000000};
     input.generated_charge_id = "made";
     response_.Clear();
     const uint64_t before = ledger_.state().scalars.sequence;
-    const absl::Status status = Apply(input, request_, &ledger_, &response_);
+    absl::Status status = Apply(input, request_, &ledger_, &response_);
     if (ledger_.state().scalars.sequence == before) return status;
     std::string record;
     AppendEntry(input, status, request_, ledger_, &record);

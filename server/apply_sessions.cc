@@ -42,7 +42,7 @@ absl::Status Apply(const CommandInput& input, const v1::OpenSessionRequest& requ
 
 absl::Status Apply(const CommandInput& input, const v1::CloseSessionRequest& request,
                    Ledger* ledger, v1::CloseSessionResponse* response) {
-  const absl::Status status =
+  absl::Status status =
       ledger->CloseSession({absl::FromUnixMicros(input.time_us), request.session()});
   if (!status.ok() || response == nullptr) return status;
   response->set_sequence(ledger->state().scalars.sequence);
@@ -51,7 +51,7 @@ absl::Status Apply(const CommandInput& input, const v1::CloseSessionRequest& req
 
 absl::Status Apply(const CommandInput& input, const v1::DeclareNotReadyRequest& request,
                    Ledger* ledger, v1::DeclareNotReadyResponse* response) {
-  const absl::Status status = ledger->DeclareNotReady(
+  absl::Status status = ledger->DeclareNotReady(
       {absl::FromUnixMicros(input.time_us), request.node(), !request.ready(), request.why()});
   if (!status.ok() || response == nullptr) return status;
   const Index node = ledger->state().FindNode(request.node());

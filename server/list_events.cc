@@ -59,7 +59,7 @@ std::string ListingOf(v1::ListEventsRequest request) {
 absl::StatusOr<EventPlace> OldestFirst(const EventLog& log, EventPlace from, uint64_t to,
                                        Page* page) {
   if (from.sequence > to) return EventPlace();
-  const absl::StatusOr<EventPlace> next = log.Read(from, to, kReadBytes, [page](v1::Event&& event) {
+  absl::StatusOr<EventPlace> next = log.Read(from, to, kReadBytes, [page](v1::Event&& event) {
     if (page->IsFull()) return false;
     if (page->matcher.Matches(event)) page->Add(std::move(event));
     return true;

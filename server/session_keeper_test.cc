@@ -165,7 +165,7 @@ TEST_F(SessionKeeperTest, RestartsInALoopDoNotStretchADeadline) {
   for (int i = 0; i < 59; ++i) {
     Pass(1);
     Kill();
-    now_us_ += 30 * 1000000;
+    now_us_ += int64_t{30} * 1000000;
     Begin();
     ASSERT_EQ(StateOf(session), SessionState::kActive) << i;
   }
@@ -185,7 +185,7 @@ TEST_F(SessionKeeperTest, OneTickTellsOfTenThousandSessions) {
     Command(open, &opened);
     sessions.push_back(opened.session().id());
   }
-  now_us_ += 30 * 1000000;
+  now_us_ += int64_t{30} * 1000000;
   Run([&](Turn* turn) {
     for (const uint64_t session : sessions) {
       process_->keeper->Heard(session, turn->NextCommandTime());

@@ -121,8 +121,7 @@ absl::StatusOr<bool> UsageReportRead::Step(v1::ReportUsageResponse* response) {
   if (!has_present_) {
     has_present_ = AddPresent();
   } else {
-    const absl::StatusOr<bool> was_last =
-        past_.Step([this](const v1::Event& event) { Undo(event); });
+    absl::StatusOr<bool> was_last = past_.Step([this](const v1::Event& event) { Undo(event); });
     if (!was_last.ok()) return was_last;
     is_done = *was_last;
   }

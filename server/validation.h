@@ -21,7 +21,7 @@ inline constexpr size_t kCommandBytesMax = 512 << 10;  // Of an all-or-nothing r
 inline constexpr size_t kBatchMax = 10000;
 inline constexpr int kPageSizeMax = 1000;
 inline constexpr int64_t kReservationSecondsMin = 1;
-inline constexpr int64_t kReservationSecondsMax = 24 * 60 * 60;
+inline constexpr int64_t kReservationSecondsMax = int64_t{24} * 60 * 60;
 
 // Each returns OK or INVALID_ARGUMENT (for files NOT_FOUND too), whose facts name the field, its
 // value and the bound. What passes is safe to convert: every number, name and enumerator in range.

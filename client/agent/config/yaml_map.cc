@@ -208,7 +208,7 @@ void YamlMap::Texts(absl::string_view key, std::vector<std::string>& target, con
       Add(LineOf(item), path, absl::StrCat("is ", KindOf(item), ", not a single value"));
       continue;
     }
-    const std::string text = item.Scalar();
+    const std::string& text = item.Scalar();
     absl::Status status = check(text);
     if (status.ok() && std::find(texts.begin(), texts.end(), text) != texts.end()) {
       status = absl::InvalidArgumentError("is there twice");

@@ -39,7 +39,7 @@ struct YamlFindings {
   absl::Status ToStatus() const;
 };
 
-inline constexpr size_t kMaxYamlBytes = 1024 * 1024;
+inline constexpr size_t kMaxYamlBytes = size_t{1024} * 1024;
 
 // Parses one document of at most kMaxYamlBytes. Absent: it cannot be parsed, which is in
 // `findings`. An empty document is an empty map.

@@ -24,7 +24,7 @@ namespace dmem::client {
 namespace {
 
 // Some hundred bytes in practice, a path of at most 4 KiB for each of some 13 v1 hierarchies.
-constexpr size_t kMaxFileBytes = 64 * 1024;
+constexpr size_t kMaxFileBytes = size_t{64} * 1024;
 constexpr size_t kMaxUidBytes = 128;
 
 struct PodName {

@@ -17,13 +17,15 @@ std::vector<Limit> LimitsOf(const NodeBooks& books) {
         holding.node_cgroup, holding.local_region, holding.low_bytes, holding.max_bytes};
   }
   std::vector<Limit> all;
+  all.reserve(limits.size());
   for (auto& limit : limits) all.push_back(std::move(limit.second));
   return all;
 }
 
 Agent::Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
-             std::shared_ptr<Client> client, Incarnations* incarnations, AgentMetrics* metrics,
-             std::function<absl::Time()> now, LogFunction log, const LinkParts& parts)
+             const std::shared_ptr<Client>& client, Incarnations* incarnations,
+             AgentMetrics* metrics, std::function<absl::Time()> now, LogFunction log,
+             const LinkParts& parts)
     : config_(*config),
       watcher_(std::move(watcher)),
       client_(client),

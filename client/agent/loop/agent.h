@@ -38,7 +38,7 @@ class Agent {
 
   // `config`, `incarnations` and `metrics` must outlive the agent.
   Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
-        std::shared_ptr<Client> client, Incarnations* incarnations, AgentMetrics* metrics,
+        const std::shared_ptr<Client>& client, Incarnations* incarnations, AgentMetrics* metrics,
         std::function<absl::Time()> now, LogFunction log, const LinkParts& parts = {});
 
   // Looks once, and does what follows. Never fails: what went wrong is logged when it begins and

@@ -54,7 +54,7 @@ bool IsUnanswered(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-AuthorityLink::AuthorityLink(const AgentConfig* config, std::shared_ptr<Client> client,
+AuthorityLink::AuthorityLink(const AgentConfig* config, const std::shared_ptr<Client>& client,
                              Incarnations* incarnations, std::function<absl::Time()> now,
                              const LinkParts& parts)
     : config_(*config),
@@ -258,7 +258,7 @@ absl::Status AuthorityLink::MakeGroups(const std::vector<std::string>& groups) {
     request.set_parent(request.name());
     request.set_name(*name);
     if (there.count(*name) > 0) continue;
-    const absl::Status status = client_->RegisterGroup(request).status();
+    absl::Status status = client_->RegisterGroup(request).status();
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -54,7 +54,7 @@ bool IsUnanswered(const absl::Status& status);
 class AuthorityLink {
  public:
   // `config` and `incarnations` must outlive it.
-  AuthorityLink(const AgentConfig* config, std::shared_ptr<Client> client,
+  AuthorityLink(const AgentConfig* config, const std::shared_ptr<Client>& client,
                 Incarnations* incarnations, std::function<absl::Time()> now,
                 const LinkParts& parts = {});
 

@@ -25,10 +25,10 @@ namespace dmem::client {
 namespace {
 
 constexpr int kPageSize = 500;
-constexpr size_t kMaxPageBytes = 64 * 1024 * 1024;
-constexpr size_t kMaxEventBytes = 8 * 1024 * 1024;  // etcd's objects have at most 1.5 MiB.
-constexpr size_t kMaxErrorBytes = 64 * 1024;
-constexpr size_t kMaxTokenBytes = 64 * 1024;
+constexpr size_t kMaxPageBytes = size_t{64} * 1024 * 1024;
+constexpr size_t kMaxEventBytes = size_t{8} * 1024 * 1024;  // etcd's objects have at most 1.5 MiB.
+constexpr size_t kMaxErrorBytes = size_t{64} * 1024;
+constexpr size_t kMaxTokenBytes = size_t{64} * 1024;
 // A watch that ended in order after this long did its work, whatever it brought.
 constexpr absl::Duration kWatchWorked = absl::Seconds(5);
 
@@ -122,7 +122,7 @@ class ApiPodSource : public PodSource {
       std::string query = absl::StrCat("limit=", kPageSize);
       if (!next.empty()) absl::StrAppend(&query, "&continue=", QueryEscape(next));
       std::string body;
-      const absl::Status got = Request(query, options_.timeout, [&body](absl::string_view part) {
+      absl::Status got = Request(query, options_.timeout, [&body](absl::string_view part) {
         body.append(part.data(), part.size());
         return body.size() <= kMaxPageBytes;
       });
@@ -160,7 +160,7 @@ class ApiPodSource : public PodSource {
         QueryEscape(cache_.resource_version()),
         "&timeoutSeconds=", std::max<int64_t>(1, absl::ToInt64Seconds(options_.watch_timeout)));
     // The server ends the watch; a little later we do.
-    const absl::Status status = Request(query, options_.watch_timeout + options_.timeout, on_part);
+    absl::Status status = Request(query, options_.watch_timeout + options_.timeout, on_part);
     if (environment_.now() - begin >= kWatchWorked && status.ok()) is_sound = true;
     if (!broken.ok()) {
       is_sound = false;

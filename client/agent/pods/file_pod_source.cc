@@ -15,7 +15,7 @@
 namespace dmem::client {
 namespace {
 
-constexpr size_t kMaxFileBytes = 16 * 1024 * 1024;
+constexpr size_t kMaxFileBytes = size_t{16} * 1024 * 1024;
 
 absl::StatusOr<std::vector<Pod>> PodsOfText(absl::string_view text) {
   const absl::StatusOr<nlohmann::json> parsed = ParseJson(text);

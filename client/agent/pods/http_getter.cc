@@ -19,8 +19,8 @@ namespace {
 
 constexpr int kPollMillis = 1000;  // Only an upper bound: Cancel wakes the poll.
 // A server that is gone without a word is noticed after a minute.
-constexpr long kKeepAliveSeconds = 30;
-constexpr long kKeepAliveProbeSeconds = 10;
+constexpr long kKeepAliveSeconds = 30;       // NOLINT(google-runtime-int): curl takes a long.
+constexpr long kKeepAliveProbeSeconds = 10;  // NOLINT(google-runtime-int): the same.
 
 struct EasyDeleter {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
@@ -39,7 +39,7 @@ struct Transfer {
   bool is_stopped = false;
 
   size_t Deliver(absl::string_view part, size_t size) {
-    long code = 0;
+    long code = 0;  // NOLINT(google-runtime-int): curl writes a long.
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
     is_stopped = is_stopped || !on_part(static_cast<int>(code), part);
     return is_stopped ? 0 : size;  // Anything but `size` ends the transfer.
@@ -108,7 +108,7 @@ class HttpGetter::Impl {
     curl_multi_remove_handle(multi_, easy.get());
     if (!result.ok()) return result.status();
     if (*result == CURLE_OK) {
-      long code = 0;
+      long code = 0;  // NOLINT(google-runtime-int): curl writes a long.
       curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &code);
       return static_cast<int>(code);
     }

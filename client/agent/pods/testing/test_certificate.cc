@@ -9,6 +9,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <cstdint>
+
 #include "gtest/gtest.h"
 
 namespace dmem::client {
@@ -16,7 +18,7 @@ namespace {
 
 std::string TextOf(BIO* bio) {
   char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
+  const int64_t size = BIO_get_mem_data(bio, &data);
   std::string text(data, static_cast<size_t>(size));
   BIO_free(bio);
   return text;
