@@ -118,6 +118,46 @@ std::vector<Item> Merged(std::vector<Item> items, Add add) {
   return merged;
 }
 
+// What holds under one item of a charge: a pod, or several that share it.
+struct SharedItem {
+  void Add(const Holding& holding, const KnownItem* item) {
+    if (first == nullptr) first = &holding;
+    known = item;
+    bytes += holding.booked_bytes;
+    is_shared = is_shared || first != &holding;
+    is_ending = is_ending && holding.state == HoldingState::kEnding;
+  }
+
+  const Holding* first = nullptr;  // Says the cgroup and the basis.
+  const KnownItem* known = nullptr;
+  uint64_t bytes = 0;
+  bool is_shared = false;
+  bool is_ending = true;
+};
+
+void AddItemSteps(const SharedItem& item, const StepOptions& options, Steps* steps) {
+  const Holding& first = *item.first;
+  if (item.known->cgroup != first.cgroup) {
+    v1::MoveChargeRequest& move = steps->moves.emplace_back();
+    move.set_session(options.session);
+    move.set_charge_id(first.charge_id);
+    move.set_from_cgroup(item.known->cgroup);
+    move.set_to_cgroup(first.cgroup);
+  }
+  // By measure: once the pod says what it is to have, that is what stands. Booked: a pod that has
+  // joined since is added; what one that has gone held stays until the last has.
+  const uint64_t threshold = first.is_measured_basis ? options.resize_threshold_bytes : 0;
+  const bool is_off = item.known->is_measured_basis
+                          ? IsFarOff(item.known->bytes, item.bytes, threshold)
+                          : item.is_shared && item.known->bytes < item.bytes;
+  if (!is_off) return;
+  v1::ResizeItem& resize = steps->resizes.emplace_back();
+  resize.set_charge_id(first.charge_id);
+  resize.set_cgroup(first.cgroup);
+  resize.set_region(first.region);
+  resize.set_bytes(item.bytes);
+}
+
 }  // namespace
 
 Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
@@ -126,42 +166,28 @@ Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
   for (const KnownItem& item : known) by_key[{item.charge_id, item.region}] = &item;
   Steps steps;
   steps.free = WholeCharges(books, known);
-  std::set<std::string> releasing;
+  std::map<Key, SharedItem> held;
   for (const Holding& holding : books.holdings) {
-    const auto it = by_key.find({holding.charge_id, holding.region});
-    const KnownItem* item = it == by_key.end() ? nullptr : it->second;
-    if (item == nullptr && !holding.charge_id.empty()) {
+    const Key key = {holding.charge_id, holding.region};
+    const auto it = by_key.find(key);
+    const bool is_known = it != by_key.end();
+    if (is_known && !it->second->is_reserved) {
+      held[key].Add(holding, it->second);
+    } else if (is_known || !holding.charge_id.empty()) {
       AddPlacement(holding, &steps);
-      continue;
-    }
-    if (item == nullptr) {
+    } else {
       steps.charges.push_back(ChargeFor(holding, options));
-      continue;
     }
-    if (item->is_reserved) {
-      AddPlacement(holding, &steps);
-      continue;
-    }
-    if (item->cgroup != holding.cgroup) {
-      v1::MoveChargeRequest& move = steps.moves.emplace_back();
-      move.set_session(options.session);
-      move.set_charge_id(holding.charge_id);
-      move.set_from_cgroup(item->cgroup);
-      move.set_to_cgroup(holding.cgroup);
-    }
-    // Once the pod says what it is to have, that is what stands.
-    const uint64_t threshold = holding.is_measured_basis ? options.resize_threshold_bytes : 0;
-    if (item->is_measured_basis && IsFarOff(item->bytes, holding.booked_bytes, threshold)) {
-      v1::ResizeItem& resize = steps.resizes.emplace_back();
-      resize.set_charge_id(holding.charge_id);
-      resize.set_cgroup(holding.cgroup);
-      resize.set_region(holding.region);
-      resize.set_bytes(holding.booked_bytes);
-    }
-    if (holding.state == HoldingState::kEnding && !item->is_releasing &&
-        releasing.insert(holding.charge_id).second) {
-      steps.releases.push_back(holding.charge_id);
-    }
+  }
+  std::set<std::string> running, releasing;
+  for (const auto& [key, item] : held) {
+    AddItemSteps(item, options, &steps);
+    if (!item.is_ending) running.insert(key.first);
+  }
+  for (const auto& [key, item] : held) {
+    if (running.count(key.first) == 0 && !item.known->is_releasing &&
+        releasing.insert(key.first).second)
+      steps.releases.push_back(key.first);
   }
   return steps;
 }

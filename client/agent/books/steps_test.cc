@@ -170,6 +170,45 @@ TEST_F(StepsTest, ChargeThatAnotherPodHoldsUnderIsNotGivenBack) {
   EXPECT_THAT(Make().free, IsEmpty());
 }
 
+TEST_F(StepsTest, PodThatJoinsTheItemOfAnotherIsAddedToIt) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  known_ = {Known(books_.holdings[0])};
+  const Steps steps = Make();
+  EXPECT_THAT(steps.commits, IsEmpty());
+  ASSERT_THAT(steps.resizes, SizeIs(1));
+  EXPECT_EQ(steps.resizes[0].charge_id(), "job-7");
+  EXPECT_EQ(steps.resizes[0].bytes(), 3 * kGib);
+  known_[0].bytes = 3 * kGib;
+  EXPECT_THAT(Make().resizes, IsEmpty());
+  // What a pod that has gone held stays until all of them have.
+  books_.holdings.pop_back();
+  EXPECT_THAT(Make().resizes, IsEmpty());
+}
+
+TEST_F(StepsTest, ItemThatPodsShareByMeasureIsResizedToTheirSum) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
+  for (Holding& holding : books_.holdings) {
+    holding.charge_id = "job-7";
+    holding.is_measured_basis = true;
+  }
+  known_ = {Known(books_.holdings[0])};
+  const Steps steps = Make();
+  ASSERT_THAT(steps.resizes, SizeIs(1));
+  EXPECT_EQ(steps.resizes[0].bytes(), 3 * kGib);
+}
+
+TEST_F(StepsTest, ReleaseOfAChargeIsNotAskedForWhileAnotherPodRunsUnderIt) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  known_ = {Known(books_.holdings[0])};
+  known_[0].bytes = 2 * kGib;
+  books_.holdings[0].state = HoldingState::kEnding;
+  EXPECT_THAT(Make().releases, IsEmpty());
+  books_.holdings[1].state = HoldingState::kEnding;
+  EXPECT_THAT(Make().releases, ElementsAre("job-7"));
+}
+
 TEST_F(StepsTest, PodsThatShareAnItemAreListedTogetherInItsSum) {
   books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
   for (Holding& holding : books_.holdings) {
