@@ -15,11 +15,6 @@ namespace {
 
 constexpr int kLabelsMax = 16;
 
-// No server answered; whether the call took effect is not known.
-bool IsUnreachable(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-}
-
 void SetTime(absl::Time time, google::protobuf::Timestamp* timestamp) {
   const int64_t micros = absl::ToUnixMicros(time);
   timestamp->set_seconds(micros / 1000000);
@@ -68,7 +63,7 @@ absl::StatusOr<std::shared_ptr<Holding>> Backlog::Charge(v1::ChargeRequest reque
     holding->is_recorded = true;
     return holding;
   }
-  if (!IsUnreachable(status)) return status;
+  if (!IsUnanswered(status)) return status;
   const std::lock_guard<std::mutex> lock(mutex_);
   holding->is_given_up = options_.when_unreachable == WhenUnreachable::kDeny;
   Enqueue(holding);
@@ -156,7 +151,7 @@ bool Backlog::WorkOnce() {
       Take(holding.get());
       task = holding->is_given_up ? Task::kGiveBack : Task::kRecord;
     }
-    if (IsUnreachable(Work(holding, task))) return false;
+    if (IsUnanswered(Work(holding, task))) return false;
   }
   return true;
 }
@@ -174,7 +169,7 @@ absl::Status Backlog::Work(const std::shared_ptr<Holding>& holding, Task task) {
     const std::lock_guard<std::mutex> lock(mutex_);
     holding->is_busy = false;
     --busy_;
-    if (IsUnreachable(status)) {
+    if (IsUnanswered(status)) {
       Enqueue(holding);
     } else {
       if (!status.ok()) lost = holding->request.charge_id();

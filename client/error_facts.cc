@@ -57,6 +57,10 @@ ErrorFacts FactsOf(const absl::Status& status) {
   return facts;
 }
 
+bool IsUnanswered(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+}
+
 std::optional<Refusal> RefusalOf(const ErrorFacts& facts) {
   if (facts.reason != "MAX_EXCEEDED" && facts.reason != "CAPACITY" &&
       facts.reason != "UNATTRIBUTED" && facts.reason != "COUNTER_OVERFLOW") {

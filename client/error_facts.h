@@ -38,6 +38,9 @@ struct ErrorFacts {
 // The facts in the payloads of `status`; none for OK.
 ErrorFacts FactsOf(const absl::Status& status);
 
+// No server answered; whether the call took effect is not known.
+bool IsUnanswered(const absl::Status& status);
+
 // Why a charge or a growth was refused, by which counter. All in bytes.
 struct Refusal {
   std::string reason;  // MAX_EXCEEDED, CAPACITY, UNATTRIBUTED or COUNTER_OVERFLOW.

@@ -4,6 +4,7 @@
 #include "server/past_events.h"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -55,18 +56,19 @@ absl::Status PastEvents::DownTo(int64_t time_us) {
 
 absl::StatusOr<size_t> PastEvents::ReadAll(uint64_t low, uint64_t high,
                                            std::vector<v1::Event>* events) const {
+  const size_t items_max = low == high ? std::numeric_limits<size_t>::max() : kItemsMax;
   size_t items = 0;
   EventPlace next = {low, 0};
-  while (next.sequence <= high && (items <= kItemsMax || low == high)) {
+  while (next.sequence <= high && items <= items_max) {
     const EventPlace from = next;
     const absl::StatusOr<EventPlace> read =
         log_->Read(from, high, kReadBytes, [&](v1::Event&& event) {
           items += ItemsOf(event);
           events->push_back(std::move(event));
-          return items <= kItemsMax || low == high;
+          return items <= items_max;
         });
     if (!read.ok()) return read.status();
-    if (read->sequence == from.sequence && items <= kItemsMax)
+    if (read->sequence == from.sequence && items <= items_max)
       return absl::DataLossError(
           absl::StrCat("the kept records end before sequence ", from.sequence));
     next = *read;

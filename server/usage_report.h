@@ -79,8 +79,8 @@ class UsageReportRead {
   int64_t from_us_ = 0;
   PastPage page_;  // Its time is the end that counts.
   std::map<Key, Sums> rows_;
-  size_t rows_swept_at_ =
-      kRowsMax;  // With more rows than this they are looked through for empty ones.
+  // With more rows than this they are looked through for empty ones.
+  size_t rows_swept_at_ = kRowsMax;
   bool is_started_ = false;
   Index next_pool_ = 0;
   bool has_present_ = false;

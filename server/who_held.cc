@@ -39,9 +39,12 @@ WhoHeldRead::WhoHeldRead(const EventLog* log, ReadView view, const v1::WhoHeldRe
       listing_(ListingOf(*request)),
       past_(log, view_.state(), EndedFacts::kAll) {}
 
-bool WhoHeldRead::IsMeant(const std::string& cgroup, uint64_t region) const {
-  return past_.regions().IsAtOrBelow(region, request_.region()) &&
-         (request_.cgroup().empty() || IsPathAtOrBelow(cgroup, request_.cgroup()));
+bool WhoHeldRead::IsRegionMeant(uint64_t region) const {
+  return past_.regions().IsAtOrBelow(region, request_.region());
+}
+
+bool WhoHeldRead::IsCgroupMeant(const std::string& cgroup) const {
+  return request_.cgroup().empty() || IsPathAtOrBelow(cgroup, request_.cgroup());
 }
 
 absl::Status WhoHeldRead::Start() {
@@ -66,8 +69,9 @@ size_t WhoHeldRead::AddPool(const PoolRecord& pool) {
   const State& state = view_.state();
   if (pool.cgroup == kNone || pool.first_item == kNone) return 0;
   const uint64_t region = state.regions[pool.region].id;
+  if (!IsRegionMeant(region)) return 0;
   const std::string cgroup = state.CgroupPath(pool.cgroup);
-  if (!IsMeant(cgroup, region)) return 0;
+  if (!IsCgroupMeant(cgroup)) return 0;
   size_t items = 0;
   // One too many is enough to know.
   for (Index i = pool.first_item; i != kNone && holdings_.size() <= kHoldingsMax;
@@ -127,7 +131,7 @@ void WhoHeldRead::UndoChange(const v1::Event& event) {
   const v1::ChargeChanged& change = event.charge_changed();
   for (auto item = change.items().rbegin(); item != change.items().rend(); ++item) {
     const uint64_t region = past_.regions().IdOf(item->region());
-    if (!IsMeant(item->cgroup(), region)) continue;
+    if (!IsRegionMeant(region) || !IsCgroupMeant(item->cgroup())) continue;
     const Key after = {change.charge_id(), change.granted_sequence(), item->cgroup(), region,
                        item->reserved()};
     if (item->kind() == v1::ITEM_CHANGE_KIND_ADDED) {

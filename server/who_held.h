@@ -37,7 +37,8 @@ class WhoHeldRead {
   using Key = std::tuple<std::string, uint64_t, std::string, uint64_t, bool>;
 
   absl::Status Start();
-  bool IsMeant(const std::string& cgroup, uint64_t region) const;
+  bool IsRegionMeant(uint64_t region) const;
+  bool IsCgroupMeant(const std::string& cgroup) const;
   // Adds what is held now, some thousands of items at most unless they are of one pool. Returns
   // whether that was all.
   bool AddPresent();

@@ -82,6 +82,11 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<uin
   return AddNumberOf(app, name, target, description);
 }
 
+CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int32_t>& target,
+                       const std::string& description) {
+  return AddNumberOf(app, name, target, description);
+}
+
 CLI::Option* AddLimit(CLI::App& app, uint64_t max, std::optional<uint64_t>& target,
                       const std::string& description) {
   return AddNumber(app, "--limit", target, description)
@@ -90,11 +95,6 @@ CLI::Option* AddLimit(CLI::App& app, uint64_t max, std::optional<uint64_t>& targ
         if (absl::SimpleAtoi(text, &number) && number >= 1 && number <= max) return "";
         return absl::StrCat("\"", text, "\" is not a number from 1 to ", max);
       });
-}
-
-CLI::Option* AddNumber(CLI::App& app, const std::string& name, std::optional<int32_t>& target,
-                       const std::string& description) {
-  return AddNumberOf(app, name, target, description);
 }
 
 CLI::Option* AddWhen(CLI::App& app, const std::string& name, std::string& target,

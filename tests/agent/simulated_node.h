@@ -18,7 +18,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "client/agent/loop/agent.h"
-#include "client/agent/testing/scripted_sources.h"
+#include "client/agent/testing/scripted_agent.h"
 #include "client/agent/testing/temp_directory.h"
 #include "client/client.h"
 #include "client/grpc_connection.h"
@@ -69,19 +69,9 @@ class SimulatedNode : public ::testing::Test {
         Incarnations::Load(config_.proc_root, root_.path() + "/state");
     ASSERT_TRUE(incarnations.ok()) << incarnations.status();
     incarnations_ = std::make_unique<Incarnations>(*std::move(incarnations));
-    std::vector<std::unique_ptr<DeviceBackend>> backends;
-    backends.push_back(std::make_unique<ScriptedBackend>(&script_));
-    RetryPolicy once;
-    once.attempts_max = 1;
-    agent_ = std::make_unique<Agent>(
-        &config_,
-        std::make_unique<NodeWatcher>(&config_, std::move(backends), nullptr,
-                                      std::make_unique<ScriptedPodSource>(&pods_)),
-        std::make_shared<Client>(MakeGrpcConnection(server_.server().grpc_address()), once),
-        incarnations_.get(), &metrics_, [this] { return absl::FromUnixMicros(now_us_.load()); },
-        [this](const std::string& event, const std::string& what) {
-          log_.push_back(absl::StrCat(event, ": ", what));
-        });
+    agent_ = ScriptedAgent({&config_, &script_, &pods_, incarnations_.get(), &metrics_, &log_},
+                           MakeGrpcConnection(server_.server().grpc_address()),
+                           [this] { return absl::FromUnixMicros(now_us_.load()); });
   }
 
   // GPU-REGION is what pods are given.

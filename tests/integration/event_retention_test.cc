@@ -7,8 +7,6 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "core/errors.h"
 #include "server/event_log.h"
 #include "tests/integration/requests.h"
@@ -27,9 +25,8 @@ Config ManyCheckpoints() {
 void DropTheFirstRecord(TestServer& server) {
   server.store().SetKeptBytes(0);
   ASSERT_TRUE(Call(server, &Stub::Register, RegisterOf("n1/gpu0", 1000)).ok());
-  const absl::Time deadline = absl::Now() + absl::Seconds(60);
   for (int i = 0; server.store().Kept()->oldest_sequence <= 1; ++i) {
-    ASSERT_LT(absl::Now(), deadline);
+    ASSERT_LT(i, 1000000) << "no checkpoint has dropped it";
     ASSERT_TRUE(
         Call(server, &Stub::Charge, ChargeOf(absl::StrCat("c", i), "/a", "n1/gpu0", 0)).ok());
   }

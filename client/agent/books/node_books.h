@@ -137,8 +137,8 @@ uint64_t StableIdHash(absl::string_view text);
 //  * a pod with the charge annotation holds under that id.
 //  * a pod that is gone, and was charged, holds on (kEnding) until no process of it is on the
 //    device or, where processes are not listed, until nothing there is used that is nobody's.
-//  * of two charges of one pod on a device the second is given back once the first is held.
 //    Charges that somebody else made, and that no pod names, are left to Reconcile.
+//  * of two charges of one pod on a device the second is given back once the first is held.
 //  * processes of no pod are charged to kUnmappedHostCgroup by measure.
 // Pure. REQUIRES: devices are sorted by region, each once.
 NodeBooks MakeNodeBooks(const NodeSight& sight);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "client/error_facts.h"
 
 namespace dmem::client {
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/agent/testing/scripted_sources.h"
+#include "client/agent/testing/scripted_agent.h"
 #include "client/agent/testing/temp_directory.h"
 #include "client/testing/mock_connection.h"
 
@@ -74,19 +74,8 @@ class AgentTest : public ::testing::Test {
 
   // One that has seen nothing yet.
   void MakeAgent() {
-    std::vector<std::unique_ptr<DeviceBackend>> backends;
-    backends.push_back(std::make_unique<ScriptedBackend>(&script_));
-    RetryPolicy once;
-    once.attempts_max = 1;
-    agent_ = std::make_unique<Agent>(
-        &config_,
-        std::make_unique<NodeWatcher>(&config_, std::move(backends), nullptr,
-                                      std::make_unique<ScriptedPodSource>(&pods_)),
-        std::make_shared<Client>(connection_, once), incarnations_.get(), &metrics_,
-        [this] { return now_; },
-        [this](const std::string& event, const std::string& what) {
-          log_.push_back(absl::StrCat(event, ": ", what));
-        });
+    agent_ = ScriptedAgent({&config_, &script_, &pods_, incarnations_.get(), &metrics_, &log_},
+                           connection_, [this] { return now_; });
   }
 
   void AnswerAll() {

@@ -50,10 +50,6 @@ KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
 
 }  // namespace
 
-bool IsUnanswered(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-}
-
 AuthorityLink::AuthorityLink(const AgentConfig* config, const std::shared_ptr<Client>& client,
                              Incarnations* incarnations, std::function<absl::Time()> now,
                              const LinkParts& parts)

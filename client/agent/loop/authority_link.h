@@ -45,9 +45,6 @@ struct LinkParts {
   bool reconciles = true;
 };
 
-// The answer did not come; whether the call took effect is not known.
-bool IsUnanswered(const absl::Status& status);
-
 // Keeps the authority in step with the node: opens the session, registers devices, charges what
 // runs, gives back what is gone, reconciles and reports. After an error of one call the others go
 // on; after an answer that does not come it stops until the next pass. One thread at a time.
