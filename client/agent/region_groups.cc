@@ -12,7 +12,7 @@ namespace dmem::client {
 namespace {
 
 constexpr absl::string_view kModel = "{model}";
-constexpr size_t kTemplateBytesMax = 200;
+constexpr size_t kGroupBytesMax = 200;
 constexpr size_t kModelBytesMax = 50;
 
 bool IsNameByte(char c) { return c > ' ' && c <= '~' && c != '@'; }
@@ -28,11 +28,11 @@ std::string NameOfModel(absl::string_view model) {
 }  // namespace
 
 absl::Status CheckGroupTemplate(absl::string_view text) {
-  const std::string rest = absl::StrReplaceAll(text, {{kModel, "m"}});
-  if (text.empty() || text.size() > kTemplateBytesMax ||
+  const std::string rest = absl::StrReplaceAll(text, {{kModel, std::string(kModelBytesMax, 'm')}});
+  if (text.empty() || rest.size() > kGroupBytesMax ||
       !std::all_of(text.begin(), text.end(), IsNameByte)) {
     return absl::InvalidArgumentError(
-        "is not 1 to 200 printable ASCII bytes without white space and @");
+        "is not 1 to 200 printable ASCII bytes, 50 for each {model}, without white space and @");
   }
   if (rest.find_first_of("{}") != std::string::npos)
     return absl::InvalidArgumentError("has a placeholder other than {model}");

@@ -14,8 +14,8 @@
 namespace dmem::client {
 
 // OK if `text` is a group's name, in which {model} may stand for a device's model: printable ASCII
-// without white space and @, at most 200 bytes. INVALID_ARGUMENT otherwise, with why, beginning
-// with a verb.
+// without white space and @, at most 200 bytes with 50 for each model. INVALID_ARGUMENT otherwise,
+// with why, beginning with a verb.
 absl::Status CheckGroupTemplate(absl::string_view text);
 
 // The groups that a new region of this device is to be in, from the inside out: the templates

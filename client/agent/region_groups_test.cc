@@ -40,6 +40,9 @@ TEST(RegionGroupsTest, OnlyNamesWithModelsAreTemplates) {
     EXPECT_TRUE(absl::IsInvalidArgument(CheckGroupTemplate(bad))) << bad;
   EXPECT_TRUE(CheckGroupTemplate(std::string(200, 'x')).ok());
   EXPECT_FALSE(CheckGroupTemplate(std::string(201, 'x')).ok());
+  EXPECT_TRUE(CheckGroupTemplate("{model}{model}{model}{model}").ok());
+  EXPECT_FALSE(CheckGroupTemplate("{model}{model}{model}{model}/").ok())
+      << "of a long model it would be too long";
 }
 
 }  // namespace

@@ -143,9 +143,17 @@ int WaitAtGate(const std::string& directory, const std::string& uid, double seco
   if (!IsGateName(uid)) return Fail(absl::InvalidArgumentError("not a pod's uid: " + uid), 2);
   const std::string path = directory + "/" + uid;
   const absl::Time deadline = environment.now() + absl::Seconds(seconds);
+  bool has_said_why = false;
   while (access(path.c_str(), F_OK) != 0) {
+    const std::string why = WhyClosed(directory, uid);
     if (environment.now() >= deadline) {
-      return Fail(absl::DeadlineExceededError("pod " + uid + " may not start yet"), kExitError);
+      return Fail(absl::DeadlineExceededError("pod " + uid + " may not start yet" +
+                                              (why.empty() ? "" : ": " + why)),
+                  kExitError);
+    }
+    if (!has_said_why && !why.empty()) {
+      std::fprintf(stderr, "dmem-agent: pod %s waits for memory: %s\n", uid.c_str(), why.c_str());
+      has_said_why = true;
     }
     environment.sleep(absl::Milliseconds(100));
   }

@@ -193,7 +193,8 @@ class AgentTest(unittest.TestCase):
         gate = subprocess.run([AGENT, "gate", "u2", "--dir", node.gate, "--timeout", "0.5"],
                               capture_output=True, text=True, check=False, timeout=SECONDS_MAX)
         self.assertEqual(gate.returncode, 1, gate.stderr)
-        self.assertIn("may not start yet", gate.stderr)
+        self.assertIn("pod u2 waits for memory: n1/gpu0: ", gate.stderr)
+        self.assertIn("pod u2 may not start yet: n1/gpu0: ", gate.stderr)
         self.assertIsNone(waiting.poll(), "it waits")
         node.delete_pod("u1")
         self.assertEqual(waiting.wait(timeout=2 * SECONDS_MAX), 0)

@@ -39,6 +39,7 @@ class SimulatedNode : public ::testing::Test {
     config_.node_name = "n1";
     config_.proc_root = root_.path() + "/proc";
     config_.cgroup_root = root_.path();
+    config_.state_dir = root_.path() + "/state";
     client_ = std::make_unique<Client>(MakeGrpcConnection(server_.server().grpc_address()));
     AddDevice("gpu0");
   }
@@ -66,7 +67,7 @@ class SimulatedNode : public ::testing::Test {
   void StartAgent() {
     agent_ = nullptr;
     absl::StatusOr<Incarnations> incarnations =
-        Incarnations::Load(config_.proc_root, root_.path() + "/state");
+        Incarnations::Load(config_.proc_root, config_.state_dir);
     ASSERT_TRUE(incarnations.ok()) << incarnations.status();
     incarnations_ = std::make_unique<Incarnations>(*std::move(incarnations));
     agent_ = ScriptedAgent({&config_, &script_, &pods_, incarnations_.get(), &metrics_, &log_},

@@ -62,6 +62,13 @@ class Tree(AgentProcess):
         self._write_pods()
         self._begin(pod)
 
+    def lose_reservations(self):
+        """The agent's file of whose they are, if there is one. It does not run."""
+        assert not self.is_running()
+        path = self._path("state", "reservations")
+        if os.path.exists(path):
+            os.remove(path)
+
     def describe(self, pod):
         """Its labels or annotations have changed."""
         assert pod.uid in self._pods

@@ -50,6 +50,7 @@ class Bookkeeper {
     for (const SeenPod& pod : sight_.pods) AddPod(pod);
     AddStrangers();
     AddGonePods();
+    AgreeOnCgroups();
     std::sort(books_.holdings.begin(), books_.holdings.end(),
               [](const Holding& a, const Holding& b) {
                 return std::tie(a.region, a.id_base, a.charge_id) <
@@ -286,6 +287,21 @@ class Bookkeeper {
             {item, absl::StrCat("what ", NameOf(*uid), " holds on ", device->region,
                                 " is charged as ", other->second->charge_id)});
       }
+    }
+  }
+
+  // An item has one cgroup. Of several tenants whose pods share it, the one that it is charged to.
+  void AgreeOnCgroups() {
+    std::map<std::pair<std::string, std::string>, std::string> agreed;
+    for (const Holding& holding : books_.holdings) {
+      const KnownItem* known = FindKnown(holding);
+      std::string& cgroup =
+          agreed.try_emplace({holding.charge_id, holding.region}, holding.cgroup).first->second;
+      if (known != nullptr && known->cgroup == holding.cgroup) cgroup = holding.cgroup;
+    }
+    for (Holding& holding : books_.holdings) {
+      if (!holding.charge_id.empty())
+        holding.cgroup = agreed.at({holding.charge_id, holding.region});
     }
   }
 

@@ -139,6 +139,8 @@ uint64_t StableIdHash(absl::string_view text);
 //    device or, where processes are not listed, until nothing there is used that is nobody's.
 //    Charges that somebody else made, and that no pod names, are left to Reconcile.
 //  * of two charges of one pod on a device the second is given back once the first is held.
+//  * pods of several tenants that hold under one charge on a device hold there for one of them: the
+//    one that it is charged to, as long as it is among them.
 //  * processes of no pod are charged to kUnmappedHostCgroup by measure.
 // Pure. REQUIRES: devices are sorted by region, each once.
 NodeBooks MakeNodeBooks(const NodeSight& sight);

@@ -7,6 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
 
 namespace dmem::client {
 namespace {
@@ -239,6 +242,24 @@ TEST_F(NodeBooksTest, NothingIsFreedOnADeviceThatWasNotSeen) {
   sight_.devices.clear();
   Know("pod/u1/gpu0~1f", 47 * kGib);
   EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty());
+}
+
+TEST_F(NodeBooksTest, ChargeThatPodsOfSeveralTenantsShareStaysWithTheOneItIsChargedTo) {
+  for (const char* uid : {"u1", "u2"}) {
+    SeenPod& pod = AddPod(uid);
+    pod.pod.annotations = {{kChargeAnnotation, "job-7"}, {kLimitAnnotation, "8Gi"}};
+    pod.mapped.cgroup = absl::StrCat("/teams/", uid);
+  }
+  const auto cgroups = [this] {
+    std::vector<std::string> cgroups;
+    for (const Holding& holding : MakeNodeBooks(sight_).holdings) cgroups.push_back(holding.cgroup);
+    return cgroups;
+  };
+  EXPECT_THAT(cgroups(), ElementsAre("/teams/u1", "/teams/u1")) << "committed once";
+  Know("job-7", 16 * kGib, "/teams/u2");
+  EXPECT_THAT(cgroups(), ElementsAre("/teams/u2", "/teams/u2")) << "it is not moved in turn";
+  sight_.known[0].cgroup = "/elsewhere";
+  EXPECT_THAT(cgroups(), ElementsAre("/teams/u1", "/teams/u1")) << "it is moved to one of them";
 }
 
 TEST_F(NodeBooksTest, ChargesOfOthersAreLeftAlone) {

@@ -44,9 +44,14 @@ void Agent::Pass() {
   const LinkReport report = link_.Sync(sight_, &books);
   problems.insert(problems.end(), report.problems.begin(), report.problems.end());
   MakeLimitsStand(books, report.is_connected, &problems);
-  if (absl::Status status = gate_.Set(report.admitted); !status.ok()) problems.push_back(status);
+  std::map<std::string, std::string> closed;
+  for (const auto& [uid, waiting] : report.waiting) closed[uid] = waiting.why;
+  if (absl::Status status = gate_.Set(report.admitted, closed); !status.ok())
+    problems.push_back(status);
   WatchOverGrants(books);
   LogChanges(problems);
+  // Otherwise it is not known.
+  if (report.is_connected) LogWaiting(report.waiting);
   PassFigures figures;
   figures.is_connected = report.is_connected;
   figures.capability = watcher_->capability();
@@ -142,6 +147,22 @@ void Agent::LogChanges(const std::vector<absl::Status>& problems) {
     if (now.count(problem) == 0) log_("problem_ended", problem);
   }
   problems_ = std::move(now);
+}
+
+// Once: by how much it is short changes all the time.
+void Agent::LogWaiting(const std::map<std::string, LinkReport::Waiting>& waiting) {
+  for (const auto& [uid, pod] : waiting) {
+    if (waiting_.emplace(uid, pod.pod).second)
+      log_("waits", absl::StrCat("pod ", pod.pod, " waits for memory: ", pod.why));
+  }
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (waiting.count(it->first) > 0) {
+      ++it;
+      continue;
+    }
+    log_("waits_no_more", absl::StrCat("pod ", it->second));
+    it = waiting_.erase(it);
+  }
 }
 
 }  // namespace dmem::client

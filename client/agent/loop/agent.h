@@ -53,6 +53,7 @@ class Agent {
   void AskTenantLimits(std::vector<absl::Status>* problems);
   void WatchOverGrants(const NodeBooks& books);
   void LogChanges(const std::vector<absl::Status>& problems);
+  void LogWaiting(const std::map<std::string, LinkReport::Waiting>& waiting);
 
   const AgentConfig& config_;
   const std::unique_ptr<NodeWatcher> watcher_;
@@ -67,7 +68,8 @@ class Agent {
   // As last told by the authority, by directory and region.
   std::map<std::pair<std::string, std::string>, Limit> tenant_limits_;
   std::vector<LimitState> limit_states_;
-  std::set<std::string> problems_;  // Of the last pass.
+  std::set<std::string> problems_;              // Of the last pass.
+  std::map<std::string, std::string> waiting_;  // Names of pods, by uid, of which the log says so.
   // Since when a holding uses more than is booked, by charge and region; and whether that is
   // logged.
   std::map<std::pair<std::string, std::string>, std::pair<absl::Time, bool>> over_since_;

@@ -95,7 +95,9 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
                            {"uid", holding.pod_uid},
                            {"cgroup", holding.cgroup},
                            {"region", holding.region}};
-    Add(&booked, labels, static_cast<double>(holding.booked_bytes));
+    // What waits at the gate is not charged yet.
+    const bool is_charged = holding.state != HoldingState::kPending || !holding.charge_id.empty();
+    Add(&booked, labels, is_charged ? static_cast<double>(holding.booked_bytes) : 0);
     if (!holding.measured_bytes.has_value()) continue;
     Add(&measured, labels, static_cast<double>(*holding.measured_bytes));
     const uint64_t beyond = *holding.measured_bytes > holding.booked_bytes

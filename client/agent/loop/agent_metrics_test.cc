@@ -53,6 +53,17 @@ PassFigures OnePod() {
   return figures;
 }
 
+TEST(AgentMetricsTest, NothingIsBookedForAPodThatWaitsForLeaveToStart) {
+  AgentMetrics metrics;
+  PassFigures figures = OnePod();
+  figures.holdings[0].state = HoldingState::kPending;
+  metrics.Set(figures);
+  EXPECT_EQ(Series(metrics).at(absl::StrCat("dmem_agent_pod_booked_bytes", kPod)), 0);
+  figures.holdings[0].charge_id = "pod/u1/gpu0~1";  // It has leave.
+  metrics.Set(figures);
+  EXPECT_EQ(Series(metrics).at(absl::StrCat("dmem_agent_pod_booked_bytes", kPod)), 8);
+}
+
 TEST(AgentMetricsTest, PassesAndDifferencesAddUpAndTheRestIsOfTheLastPass) {
   AgentMetrics metrics;
   EXPECT_EQ(Series(metrics).at("dmem_agent_passes_total"), 0);

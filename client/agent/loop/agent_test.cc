@@ -61,8 +61,9 @@ class AgentTest : public ::testing::Test {
     config_.gate_dir = root_.path();
     config_.over_grant_grace = absl::Seconds(30);
     config_.tenant_directories = {{"/teams/vision", "/vision.slice"}};
-    incarnations_ = std::make_unique<Incarnations>(
-        *Incarnations::Load(config_.proc_root, root_.path() + "/state"));
+    config_.state_dir = root_.path() + "/state";
+    incarnations_ =
+        std::make_unique<Incarnations>(*Incarnations::Load(config_.proc_root, config_.state_dir));
     Device& device = script_.devices.emplace_back();
     device.region = "gpu0";
     device.capacity_bytes = 100;
@@ -205,7 +206,7 @@ TEST_F(AgentTest, TenantsLimitsAreAskedForOnceWhenNobodyAnswers) {
 TEST_F(AgentTest, StateThatCannotBeWrittenIsAProblem) {
   root_.Write("state", "a file");
   Pass();
-  EXPECT_THAT(log_, Contains(StartsWith("problem: incarnations: cannot ")));
+  EXPECT_THAT(log_, Contains(StartsWith("problem: state_dir, incarnations: cannot ")));
 }
 
 TEST_F(AgentTest, PodWhoseDeviceWasNeverScannedWaitsOnlyWhereThePolicyIsToDeny) {
@@ -290,10 +291,15 @@ TEST_F(AgentTest, PodThatWaitsHasItsFileOnceItIsCharged) {
   ON_CALL(*connection_, Charge).WillByDefault(Return(absl::ResourceExhaustedError("full")));
   Pass();
   EXPECT_FALSE(root_.Exists("u1"));
-  EXPECT_THAT(log_, IsEmpty()) << "that it waits is no problem";
+  EXPECT_EQ(root_.Read(".u1"), "n1/gpu0: full\n");
+  Pass();
+  const std::string line = "waits: pod ml/web waits for memory: n1/gpu0: full";
+  EXPECT_THAT(log_, ElementsAre(line)) << "once, and that it waits is no problem";
   AnswerAll();
   Pass();
   EXPECT_TRUE(root_.Exists("u1"));
+  EXPECT_FALSE(root_.Exists(".u1"));
+  EXPECT_THAT(log_, ElementsAre(line, "waits_no_more: pod ml/web"));
   pods_.pods.clear();
   Pass();
   EXPECT_FALSE(root_.Exists("u1"));

@@ -4,12 +4,12 @@
 #include "client/agent/loop/authority_link.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/loop/make_groups.h"
+#include "client/agent/loop/node_list.h"
 #include "client/agent/region_groups.h"
 #include "client/charge_holder.h"
-#include "client/charge_id.h"
 #include "client/error_facts.h"
 
 namespace dmem::client {
@@ -17,6 +17,9 @@ namespace {
 
 constexpr size_t kItemsOfCallMax = 1000;
 constexpr char kAgentName[] = "dmem-agent";
+// A commit that was refused is asked for again after this: there is no way to ask what it would
+// come to.
+constexpr absl::Duration kCommitAgainAfter = absl::Seconds(10);
 
 // The device does not take it now, whatever is asked; otherwise a commit that is refused says that
 // there is nothing to commit there.
@@ -34,6 +37,11 @@ std::string UnregisteredIn(const absl::Status& status) {
                                facts.reason == "REGION_GONE" || facts.reason == "REGION_STALE" ||
                                facts.reason == "NODE_MISMATCH";
   return is_unregistered ? facts.Get("region") : "";
+}
+
+// Of WaitingList: what a charge of its own is for; of a reservation it is the charge's id.
+std::string WaitingKey(absl::string_view id_base, absl::string_view region) {
+  return absl::StrCat(id_base, "~ in ", region);
 }
 
 KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
@@ -58,8 +66,8 @@ AuthorityLink::AuthorityLink(const AgentConfig* config, const std::shared_ptr<Cl
       incarnations_(incarnations),
       now_(std::move(now)),
       parts_(parts),
-      session_(client, {kAgentName, config->node_name, incarnations->node(), config->session_ttl}) {
-}
+      session_(client, {kAgentName, config->node_name, incarnations->node(), config->session_ttl}),
+      reservations_(config->state_dir) {}
 
 bool AuthorityLink::Take(const char* what, const absl::Status& status) {
   if (status.ok()) return true;
@@ -77,6 +85,7 @@ void AuthorityLink::Connect() {
   report_.is_connected = true;
   looked_at_ = now_();
   refused_.clear();
+  waiting_.BeginPass();
   incarnations_->Keep();
   const absl::StatusOr<uint64_t> session = session_.Open();
   if (!Take("OpenSession", session.status())) return;
@@ -127,16 +136,20 @@ std::string AuthorityLink::RegionName(const std::string& local) const {
 
 void AuthorityLink::Fill(NodeSight* sight) const {
   sight->known = known_;
-  sight->remembered_ids = remembered_ids_;
-  sight->ended_ids = ended_ids_;
+  sight->remembered_ids = reservations_.ids();
+  sight->ended_ids = reservations_.ended_ids();
+}
+
+// A file of state_dir that is not as it should be.
+void AuthorityLink::NoteKept(const char* what, const absl::Status& status) {
+  if (status.ok()) return;
+  report_.problems.push_back(
+      absl::Status(status.code(), absl::StrCat("state_dir, ", what, ": ", status.message())));
 }
 
 LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
-  for (const SeenPod& pod : sight.pods) {
-    const auto id = pod.pod.annotations.find(kChargeAnnotation);
-    if (id != pod.pod.annotations.end() && !pod.pod.cgroup_uid.empty())
-      remembered_ids_[pod.pod.cgroup_uid] = id->second;
-  }
+  NoteKept("reservations", reservations_.status());
+  reservations_.Remember(sight.pods);
   if (report_.is_connected && RegisterDevices(sight.devices)) {
     if (!is_known_current_) ListKnown();
     Fill(&sight);
@@ -150,11 +163,7 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
       if (report_.is_connected && !is_known_current_) ListKnown();
     }
   }
-  if (!incarnations_->status().ok()) {
-    const absl::Status& status = incarnations_->status();
-    report_.problems.push_back(
-        absl::Status(status.code(), absl::StrCat("incarnations: ", status.message())));
-  }
+  NoteKept("incarnations", incarnations_->status());
   Fill(&sight);
   *books = MakeNodeBooks(sight);
   for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);
@@ -163,6 +172,7 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
     if (holding.charge_id.empty() && refused != refused_.end()) holding.charge_id = refused->second;
   }
   ForgetIds(sight);
+  ReportWaiting(*books);
   const bool is_list_due =
       now_() - reconciled_at_ >= config_.reconcile_interval || HasUnplaced(*books, known_);
   if (report_.is_connected && is_known_current_ && is_list_due && Reconcile(*books)) {
@@ -216,7 +226,7 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
   if (last == registered_.end() || last->second != sent) {
     absl::Status status = client_->Register(request).status();
     if (FactsOf(status).reason == "PARENT_NOT_FOUND") {
-      status = MakeGroups(groups);
+      status = MakeGroups(client_.get(), groups);
       if (status.ok()) status = client_->Register(request).status();
     }
     if (!Take("Register", status)) return false;
@@ -241,23 +251,6 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
     if (status.ok()) failed_[device.region] = device.failed;
   }
   return true;
-}
-
-// Those that are not there, from the outside in. One that is there stays where it is.
-absl::Status AuthorityLink::MakeGroups(const std::vector<std::string>& groups) {
-  const absl::StatusOr<v1::ListRegionsResponse> list = client_->ListAllRegions({});
-  if (!list.ok()) return list.status();
-  std::set<std::string> there;
-  for (const v1::RegionGroup& group : list->groups()) there.insert(group.name());
-  v1::RegisterGroupRequest request;
-  for (auto name = groups.rbegin(); name != groups.rend(); ++name) {
-    request.set_parent(request.name());
-    request.set_name(*name);
-    if (there.count(*name) > 0) continue;
-    absl::Status status = client_->RegisterGroup(request).status();
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
 }
 
 KnownItem* AuthorityLink::FindKnown(const std::string& charge_id, const std::string& region) {
@@ -336,14 +329,23 @@ bool AuthorityLink::Free(const NodeBooks::Freed& freed) {
 }
 
 bool AuthorityLink::Commit(const v1::CommitRequest& request) {
+  const std::string asked = request.SerializeAsString();
+  const WaitingList::Refused* before = waiting_.Before(request.charge_id(), asked);
+  if (before != nullptr && now_() - before->at < kCommitAgainAfter) {
+    waiting_.Add(request.charge_id(), *before);
+    return true;
+  }
   const absl::StatusOr<v1::CommitResponse> response = client_->Commit(request);
   // What waits at the gate waits. What runs is recorded by a list, which takes it from what is
   // reserved; a charge of its own would count beside that until the ttl ends.
-  if (IsNotTaken(response.status())) return true;
+  if (IsNotTaken(response.status())) {
+    waiting_.Add(request.charge_id(), {asked, now_(), std::string(response.status().message())});
+    return true;
+  }
   if (!Take("Commit", response.status())) return false;
   if (!response.ok()) {
     // The reservation has ended, or is not for these devices: what runs is charged on its own.
-    ended_ids_.insert(request.charge_id());
+    reservations_.End(request.charge_id());
     return true;
   }
   Forget(request.charge_id());
@@ -354,7 +356,25 @@ bool AuthorityLink::Commit(const v1::CommitRequest& request) {
   return true;
 }
 
+// Who was refused leave to start asks what the answer would be first.
 bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
+  const v1::ChargeItem& item = request.items(0);
+  const std::string base = request.charge_id().substr(0, request.charge_id().find('~'));
+  const std::string key = WaitingKey(base, item.region());
+  const std::string asked = item.SerializeAsString();
+  const WaitingList::Refused* before = waiting_.Before(key, asked);
+  if (before == nullptr || request.mode() == v1::CHARGE_MODE_FORCE) return ChargeInEarnest(request);
+  v1::ChargeRequest check = request;
+  check.set_mode(v1::CHARGE_MODE_CHECK_ONLY);
+  check.set_session(session_id_);
+  const absl::Status status = client_->Charge(check).status();
+  if (status.ok()) return ChargeInEarnest(request);
+  if (!IsNotTaken(status)) return Take("Charge", status);
+  waiting_.Add(key, {asked, before->at, std::string(status.message())});
+  return true;
+}
+
+bool AuthorityLink::ChargeInEarnest(const v1::ChargeRequest& request) {
   const v1::ChargeItem& item = request.items(0);
   const std::string base = request.charge_id().substr(0, request.charge_id().find('~'));
   const auto key = std::make_pair(base, item.region());
@@ -376,9 +396,11 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
   sent.set_session(session_id_);
   unanswered_[key] = sent;
   const absl::StatusOr<v1::ChargeResponse> response = client_->Charge(sent);
-  // A pod at the gate that is refused waits: that is no problem of the agent's.
-  if (absl::IsResourceExhausted(response.status()) && sent.mode() != v1::CHARGE_MODE_FORCE) {
+  // That a pod at the gate waits is no problem of the agent's.
+  if (IsNotTaken(response.status()) && sent.mode() != v1::CHARGE_MODE_FORCE) {
     unanswered_.erase(key);
+    waiting_.Add(WaitingKey(base, item.region()),
+                 {item.SerializeAsString(), now_(), std::string(response.status().message())});
     return true;
   }
   if (!Take("Charge", response.status())) return false;
@@ -397,7 +419,11 @@ bool AuthorityLink::Reconcile(const NodeBooks& books) {
   if (!parts_.reconciles) return true;
   std::vector<v1::HeldItem> items = HeldItems(books, known_);
   while (true) {
-    const absl::Status status = SendList(items);
+    uint64_t differences = 0;
+    const absl::Status status =
+        SendNodeList(client_.get(), session_id_, as_of_, items, &differences);
+    report_.reconciled_differences += differences;
+    if (differences > 0) is_known_current_ = false;
     if (status.ok()) return true;
     const std::string region = UnregisteredIn(status);
     const auto left_out = std::remove_if(items.begin(), items.end(), [&](const v1::HeldItem& item) {
@@ -409,31 +435,6 @@ bool AuthorityLink::Reconcile(const NodeBooks& books) {
     }
     items.erase(left_out, items.end());
   }
-}
-
-absl::Status AuthorityLink::SendList(const std::vector<v1::HeldItem>& items) {
-  const std::string id = NewChargeId();
-  size_t next = 0;
-  for (uint32_t part = 0; part == 0 || next < items.size(); ++part) {
-    v1::ReconcileRequest request;
-    request.set_session(session_id_);
-    request.set_reconcile_id(id);
-    request.set_as_of(as_of_);
-    request.set_part(part);
-    while (next < items.size()) {
-      // All items of a charge come in one part; they are neighbours.
-      size_t end = next + 1;
-      while (end < items.size() && items[end].charge_id() == items[next].charge_id()) ++end;
-      if (request.items_size() > 0 && request.items_size() + (end - next) > kItemsOfCallMax) break;
-      for (; next < end; ++next) *request.add_items() = items[next];
-    }
-    request.set_last(next == items.size());
-    const absl::StatusOr<v1::ReconcileResponse> response = client_->Reconcile(request);
-    if (!response.ok()) return response.status();
-    report_.reconciled_differences += response->differences_total();
-    if (response->differences_total() > 0) is_known_current_ = false;
-  }
-  return absl::OkStatus();
 }
 
 bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& books) {
@@ -464,19 +465,27 @@ bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& book
   return true;
 }
 
-// Of pods that are gone and of which nothing is charged.
+// What is charged to pods that are gone must all be known: also on devices that did not answer yet.
 void AuthorityLink::ForgetIds(const NodeSight& sight) {
-  if (!sight.pods_are_complete || !is_known_current_) return;
-  std::set<std::string> uids, charged, named;
-  for (const SeenPod& pod : sight.pods) uids.insert(pod.pod.cgroup_uid);
-  for (const KnownItem& item : known_) charged.insert(item.charge_id);
-  for (auto it = remembered_ids_.begin(); it != remembered_ids_.end();) {
-    const bool is_needed = uids.count(it->first) > 0 || charged.count(it->second) > 0;
-    if (is_needed) named.insert(it->second);
-    it = is_needed ? std::next(it) : remembered_ids_.erase(it);
+  if (!sight.pods_are_complete || sight.has_unscanned_devices || !is_known_current_) return;
+  for (const Device& device : sight.devices) {
+    if (device.capacity_bytes > 0 && registered_.count(RegionName(device.region)) == 0) return;
   }
-  for (auto it = ended_ids_.begin(); it != ended_ids_.end();)
-    it = named.count(*it) > 0 ? std::next(it) : ended_ids_.erase(it);
+  reservations_.Forget(sight.pods, known_);
+}
+
+void AuthorityLink::ReportWaiting(const NodeBooks& books) {
+  for (const Holding& holding : books.holdings) {
+    if (holding.state != HoldingState::kPending) continue;
+    const WaitingList::Refused* refused =
+        waiting_.Now(holding.charge_id.empty() ? WaitingKey(holding.id_base, holding.region)
+                                               : holding.charge_id);
+    if (refused == nullptr) continue;
+    LinkReport::Waiting& waiting = report_.waiting[holding.pod_uid];
+    waiting.pod = absl::StrCat(holding.pod_namespace, "/", holding.pod_name);
+    absl::StrAppend(&waiting.why, waiting.why.empty() ? "" : "; ", holding.region, ": ",
+                    refused->why);
+  }
 }
 
 }  // namespace dmem::client

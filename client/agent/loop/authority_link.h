@@ -21,6 +21,8 @@
 #include "client/agent/config/agent_config.h"
 #include "client/agent/loop/admissions.h"
 #include "client/agent/loop/incarnations.h"
+#include "client/agent/loop/pod_reservations.h"
+#include "client/agent/loop/waiting_list.h"
 #include "client/client.h"
 #include "client/kept_session.h"
 
@@ -37,6 +39,12 @@ struct LinkReport {
   // was seen to hold; InfinitePast: never.
   absl::Time reconciled_as_of = absl::InfinitePast();
   absl::Time reported_as_of = absl::InfinitePast();
+  // Pods that were refused leave to start, by Pod::cgroup_uid.
+  struct Waiting {
+    std::string pod;  // NAMESPACE/NAME
+    std::string why;
+  };
+  std::map<std::string, Waiting> waiting;
   std::vector<absl::Status> problems;
 };
 
@@ -50,7 +58,8 @@ struct LinkParts {
 // on; after an answer that does not come it stops until the next pass. One thread at a time.
 class AuthorityLink {
  public:
-  // `config` and `incarnations` must outlive it.
+  // Reads and writes what it must remember in the configuration's state_dir. `config` and
+  // `incarnations` must outlive it.
   AuthorityLink(const AgentConfig* config, const std::shared_ptr<Client>& client,
                 Incarnations* incarnations, std::function<absl::Time()> now,
                 const LinkParts& parts = {});
@@ -68,15 +77,16 @@ class AuthorityLink {
   void ListKnown();
   bool RegisterDevices(const std::vector<Device>& devices);
   bool RegisterDevice(const Device& device);
-  absl::Status MakeGroups(const std::vector<std::string>& groups);
   void TakeSteps(const Steps& steps);
   bool Free(const NodeBooks::Freed& freed);
   bool Commit(const v1::CommitRequest& request);
   bool Charge(const v1::ChargeRequest& request);
+  bool ChargeInEarnest(const v1::ChargeRequest& request);
   bool Reconcile(const NodeBooks& books);
-  absl::Status SendList(const std::vector<v1::HeldItem>& items);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   void ForgetIds(const NodeSight& sight);
+  void ReportWaiting(const NodeBooks& books);
+  void NoteKept(const char* what, const absl::Status& status);
   void Fill(NodeSight* sight) const;
   KnownItem* FindKnown(const std::string& charge_id, const std::string& region);
   void Forget(const std::string& charge_id);
@@ -101,8 +111,8 @@ class AuthorityLink {
   std::map<std::pair<std::string, std::string>, v1::ChargeRequest> unanswered_;
   // Ids of charges, of what runs, that were refused in this pass, by what they are for.
   std::map<std::pair<std::string, std::string>, std::string> refused_;
-  std::map<std::string, std::string> remembered_ids_;
-  std::set<std::string> ended_ids_;
+  PodReservations reservations_;
+  WaitingList waiting_;
   Admissions admissions_;
   absl::Time looked_at_ = absl::InfinitePast();  // When this pass began.
   absl::Time reconciled_at_ = absl::InfinitePast();

@@ -6,96 +6,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/agent/testing/temp_directory.h"
+#include "client/agent/loop/testing/authority_link_fixture.h"
 #include "client/testing/error_of_server.h"
-#include "client/testing/mock_connection.h"
 
 namespace dmem::client {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::NiceMock;
+using ::testing::HasSubstr;
 using ::testing::Return;
-
-constexpr uint64_t kGib = uint64_t{1} << 30;
-
-class AuthorityLinkTest : public ::testing::Test {
- protected:
-  AuthorityLinkTest() {
-    root_.Write("stat", "btime 1000\n");
-    incarnations_ = std::make_unique<Incarnations>(*Incarnations::Load(root_.path(), root_.path()));
-    config_.node_name = "n1";
-    ON_CALL(*connection_, OpenSession).WillByDefault([this](const v1::OpenSessionRequest&, auto) {
-      v1::OpenSessionResponse response;
-      response.mutable_session()->set_id(7);
-      response.set_sequence(++sequence_);
-      return absl::StatusOr<v1::OpenSessionResponse>(response);
-    });
-    ON_CALL(*connection_, Register)
-        .WillByDefault([this](const v1::RegisterRequest& request,
-                              auto) -> absl::StatusOr<v1::RegisterResponse> {
-          if (request.region().name() == refused_) return absl::FailedPreconditionError("no");
-          ++sequence_;
-          return v1::RegisterResponse();
-        });
-    ON_CALL(*connection_, ListCharges)
-        .WillByDefault([this](const v1::ListChargesRequest& request,
-                              auto) -> absl::StatusOr<v1::ListChargesResponse> {
-          if (request.region() == refused_) return absl::NotFoundError("no such region");
-          v1::ListChargesResponse response;
-          for (const v1::Charge& charge : charges_) {
-            if (charge.items(0).region() == request.region()) *response.add_charges() = charge;
-          }
-          response.set_sequence(sequence_);
-          return response;
-        });
-    ON_CALL(*connection_, Reconcile).WillByDefault([this](const v1::ReconcileRequest& r, auto) {
-      reconciles_.push_back(r);
-      return absl::StatusOr<v1::ReconcileResponse>(v1::ReconcileResponse());
-    });
-    ON_CALL(*connection_, ReportMeasured).WillByDefault([](const v1::ReportMeasuredRequest&, auto) {
-      return absl::StatusOr<v1::ReportMeasuredResponse>(v1::ReportMeasuredResponse());
-    });
-    ON_CALL(*connection_, Charge).WillByDefault([this](const v1::ChargeRequest& request, auto) {
-      ++sequence_;
-      v1::ChargeResponse response;
-      response.mutable_charge()->set_charge_id(request.charge_id());
-      *response.mutable_charge()->mutable_items() = request.items();
-      charges_.push_back(response.charge());
-      return absl::StatusOr<v1::ChargeResponse>(response);
-    });
-    RetryPolicy once;
-    once.attempts_max = 1;
-    link_ = std::make_unique<AuthorityLink>(&config_, std::make_shared<Client>(connection_, once),
-                                            incarnations_.get(), [this] { return now_; });
-  }
-
-  static Device DeviceOf(const std::string& region) {
-    Device device;
-    device.region = region;
-    device.capacity_bytes = kGib;
-    device.token = "1";
-    return device;
-  }
-
-  TempDirectory root_;
-  AgentConfig config_;
-  absl::Time now_ = absl::FromUnixSeconds(2000);
-  uint64_t sequence_ = 10;
-  std::string refused_;
-  std::vector<v1::Charge> charges_;
-  std::vector<v1::ReconcileRequest> reconciles_;
-  std::shared_ptr<NiceMock<MockConnection>> connection_ =
-      std::make_shared<NiceMock<MockConnection>>();
-  std::unique_ptr<Incarnations> incarnations_;
-  std::unique_ptr<AuthorityLink> link_;
-};
+using ::testing::UnorderedElementsAre;
 
 TEST_F(AuthorityLinkTest, WhatIsGrantedAfterTheNodeWasLookedAtIsNotTakenForALeak) {
   link_->Connect();
@@ -123,73 +48,6 @@ TEST_F(AuthorityLinkTest, WhatIsGrantedAfterTheNodeWasLookedAtIsNotTakenForALeak
   link_->Sync(sight, &books);
   ASSERT_EQ(reconciles_.size(), 2u);
   EXPECT_GT(reconciles_[1].as_of(), looked_at + 100);
-}
-
-// A pod whose reservation is committed, and refused.
-class RefusedCommitTest : public AuthorityLinkTest {
- protected:
-  RefusedCommitTest() {
-    sight_.node = "n1";
-    sight_.devices = {DeviceOf("gpu0")};
-    sight_.devices[0].device_ids = {"GPU-a"};
-    sight_.pods_are_complete = true;
-    SeenPod& seen = sight_.pods.emplace_back();
-    seen.pod.cgroup_uid = "u1";
-    seen.pod.has_devices_known = true;
-    seen.pod.annotations[kChargeAnnotation] = "job-7";
-    seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
-    seen.mapped.cgroup = "/ns/ml";
-    Refuse(absl::ResourceExhaustedError("the device is full"));
-    // All is as the first pass leaves it.
-    link_->Connect();
-    NodeSight before = sight_;
-    before.pods.clear();
-    NodeBooks books;
-    link_->Sync(before, &books);
-    reconciles_.clear();
-  }
-
-  void Refuse(const absl::Status& status) {
-    ON_CALL(*connection_, Commit).WillByDefault(::testing::Return(status));
-  }
-
-  LinkReport Pass() {
-    link_->Connect();
-    NodeBooks books;
-    return link_->Sync(sight_, &books);
-  }
-
-  NodeSight sight_;
-};
-
-TEST_F(RefusedCommitTest, WhatRunsIsRecordedByAListAtOnceAndNotChargedBesideIt) {
-  sight_.pods[0].pod.phase = "Running";
-  EXPECT_CALL(*connection_, Charge).Times(0);
-  const LinkReport report = Pass();
-  EXPECT_TRUE(report.problems.empty());
-  ASSERT_EQ(reconciles_.size(), 1u) << "the interval is not over";
-  ASSERT_EQ(reconciles_[0].items_size(), 1);
-  EXPECT_EQ(reconciles_[0].items(0).charge_id(), "job-7");
-  EXPECT_EQ(reconciles_[0].items(0).bytes(), kGib);
-}
-
-TEST_F(RefusedCommitTest, WhatWaitsIsNotListedAndAsksAgain) {
-  sight_.pods[0].pod.phase = "Pending";
-  EXPECT_CALL(*connection_, Charge).Times(0);
-  EXPECT_CALL(*connection_, Commit).Times(2);
-  EXPECT_EQ(Pass().admitted.count("u1"), 0u);
-  EXPECT_EQ(reconciles_.size(), 0u);
-  EXPECT_EQ(Pass().admitted.count("u1"), 0u);
-}
-
-TEST_F(RefusedCommitTest, PodOfAReservationThatHasEndedIsChargedAsAnyOther) {
-  sight_.pods[0].pod.phase = "Running";
-  Refuse(absl::NotFoundError("no such charge"));
-  Pass();
-  EXPECT_EQ(charges_.size(), 0u) << "found out in this pass";
-  Pass();
-  ASSERT_EQ(charges_.size(), 1u);
-  EXPECT_EQ(charges_[0].charge_id().substr(0, 12), "pod/u1/gpu0~");
 }
 
 TEST_F(AuthorityLinkTest, ListAndReportAreOfTheTimeOfTheLook) {
@@ -256,49 +114,23 @@ TEST_F(AuthorityLinkTest, WhatRunsAndWasRefusedAChargeIsRecordedByTheList) {
   EXPECT_EQ(reconciles_[0].items(0).bytes(), 5u);
 }
 
-TEST_F(AuthorityLinkTest, IdOfAPodsReservationIsForgottenOnceThePodAndTheChargeAreGone) {
+TEST_F(AuthorityLinkTest, StateThatCannotBeKeptIsSaid) {
+  root_.Write("state", "a file in the way");
   NodeSight sight;
   sight.node = "n1";
-  sight.devices = {DeviceOf("gpu0")};
-  sight.listed_regions = {"gpu0"};
-  sight.pods_are_complete = true;
-  SeenPod& seen = sight.pods.emplace_back();
-  seen.pod.cgroup_uid = "u1";
-  seen.pod.annotations[kChargeAnnotation] = "job-7";
-  seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
-  sight.devices[0].device_ids = {"GPU-a"};
-  // The authority says each time that something was different, so that it is asked again.
-  v1::ReconcileResponse different;
-  different.set_differences_total(1);
-  ON_CALL(*connection_, Reconcile).WillByDefault(Return(different));
-  ON_CALL(*connection_, RequestRelease).WillByDefault(Return(v1::RequestReleaseResponse()));
-  int freed = 0;
-  ON_CALL(*connection_, UnchargeItems).WillByDefault([&](const v1::UnchargeItemsRequest&, auto) {
-    ++freed;
-    charges_.clear();
-    return absl::StatusOr<v1::UnchargeItemsResponse>(v1::UnchargeItemsResponse());
-  });
-  const auto pass = [&] {
+  std::vector<std::string> problems;
+  for (int pass = 0; pass < 2; ++pass) {
     NodeBooks books;
-    now_ += config_.reconcile_interval;
     link_->Connect();
-    link_->Sync(sight, &books);
-  };
-  v1::Charge charge;
-  charge.set_charge_id("job-7");
-  charge.add_items()->set_region("n1/gpu0");
-  charges_ = {charge};
-  pass();
-  EXPECT_EQ(freed, 0);
-  sight.pods.clear();
-  pass();
-  EXPECT_EQ(freed, 1) << "it was the pod's";
-  pass();
-  // One that somebody else makes under the same id is not the pod's.
-  charges_ = {charge};
-  pass();
-  pass();
-  EXPECT_EQ(freed, 1);
+    SeenPod& seen = sight.pods.emplace_back();
+    seen.pod.cgroup_uid = absl::StrCat("u", pass);
+    seen.pod.annotations[kChargeAnnotation] = "job-7";
+    problems.clear();
+    for (const absl::Status& problem : link_->Sync(sight, &books).problems)
+      problems.emplace_back(problem.message());
+  }
+  EXPECT_THAT(problems, UnorderedElementsAre(HasSubstr("state_dir, reservations: cannot"),
+                                             HasSubstr("state_dir, incarnations: cannot")));
 }
 
 TEST_F(AuthorityLinkTest, RegionThatTheAuthorityHasNotAnyMoreIsRegisteredAgain) {

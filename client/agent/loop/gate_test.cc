@@ -21,37 +21,49 @@ class GateTest : public ::testing::Test {
 
 TEST_F(GateTest, FilesComeAndGoWithThePodsThatMayStart) {
   Gate gate(directory_.path());
-  EXPECT_TRUE(gate.Set({"a", "b"}).ok());
+  EXPECT_TRUE(gate.Set({"a", "b"}, {}).ok());
   EXPECT_TRUE(IsOpen("a") && IsOpen("b"));
-  EXPECT_TRUE(gate.Set({"b"}).ok());
+  EXPECT_TRUE(gate.Set({"b"}, {}).ok());
   EXPECT_FALSE(IsOpen("a"));
   EXPECT_TRUE(IsOpen("b"));
 }
 
 TEST_F(GateTest, FilesOfOthersStay) {
-  Gate(directory_.path()).Set({"a"}).IgnoreError();
+  Gate(directory_.path()).Set({"a"}, {}).IgnoreError();
   Gate gate(directory_.path());
-  EXPECT_TRUE(gate.Set({}).ok());
+  EXPECT_TRUE(gate.Set({}, {}).ok());
   EXPECT_TRUE(IsOpen("a")) << "of an agent before, whose pods may run";
 }
 
 TEST_F(GateTest, NameThatLeadsOutOfTheDirectoryMakesNothing) {
   Gate gate(directory_.path());
-  EXPECT_TRUE(gate.Set({"../x", "", ".", "a/b"}).ok());
+  EXPECT_TRUE(gate.Set({"../x", "", ".", "a/b"}, {{"../y", "full"}}).ok());
   EXPECT_FALSE(IsOpen("../x"));
+  EXPECT_FALSE(directory_.Exists("../.y"));
   EXPECT_FALSE(IsGateName("../x"));
   EXPECT_FALSE(IsGateName(""));
   EXPECT_TRUE(IsGateName("0a-1b"));
 }
 
+TEST_F(GateTest, SaysWhyAPodWaitsAsLongAsItDoes) {
+  Gate gate(directory_.path());
+  EXPECT_TRUE(gate.Set({}, {{"a", "5 short"}, {"b", "full"}}).ok());
+  EXPECT_EQ(WhyClosed(directory_.path(), "a"), "5 short");
+  EXPECT_TRUE(gate.Set({"b"}, {{"a", "4 short"}}).ok());
+  EXPECT_EQ(WhyClosed(directory_.path(), "a"), "4 short");
+  EXPECT_EQ(WhyClosed(directory_.path(), "b"), "");
+  EXPECT_FALSE(directory_.Exists(".b"));
+  EXPECT_EQ(WhyClosed(directory_.path(), "../a"), "");
+}
+
 TEST_F(GateTest, DirectoryThatIsNotThereIsAnErrorThatNamesTheFile) {
   Gate gate(directory_.path() + "/none");
-  const absl::Status status = gate.Set({"a"});
+  const absl::Status status = gate.Set({"a"}, {});
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_NE(status.message().find("/none/a"), absl::string_view::npos);
 }
 
-TEST_F(GateTest, NoDirectoryIsNoGate) { EXPECT_TRUE(Gate("").Set({"a"}).ok()); }
+TEST_F(GateTest, NoDirectoryIsNoGate) { EXPECT_TRUE(Gate("").Set({"a"}, {{"b", "full"}}).ok()); }
 
 }  // namespace
 }  // namespace dmem::client

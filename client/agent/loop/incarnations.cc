@@ -3,12 +3,7 @@
 
 #include "client/agent/loop/incarnations.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -19,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/agent/read_file.h"
+#include "client/agent/write_file.h"
 
 namespace dmem::client {
 namespace {
@@ -118,24 +114,13 @@ void Incarnations::ReadBoot(absl::string_view id, uint64_t seconds) {
 }
 
 absl::Status Incarnations::Write() const {
-  const std::string directory = file_.substr(0, file_.rfind('/'));
-  if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot make ", directory));
-  }
   std::string text = absl::StrCat("boot ", boot_id_, " ", boot_seconds_, "\n");
   for (const auto& [region, seen] : seen_) {
     absl::StrAppend(&text, boot_seconds_, " ", region, " ", seen.resets, " ",
                     seen.has_failed ? "failed" : "works", " ", "=",
                     absl::BytesToHexString(seen.token), "\n");
   }
-  const std::string temporary = absl::StrCat(file_, ".new");
-  std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out || std::rename(temporary.c_str(), file_.c_str()) != 0) {
-    return absl::ErrnoToStatus(errno == 0 ? EIO : errno, absl::StrCat("cannot write ", file_));
-  }
-  return absl::OkStatus();
+  return WriteWholeFile(file_, text);
 }
 
 }  // namespace dmem::client

@@ -3,9 +3,6 @@
 
 #include "client/agent/nvml/limit_journal.h"
 
-#include <errno.h>
-
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -16,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/agent/write_file.h"
 
 namespace dmem::client {
 namespace {
@@ -66,24 +64,13 @@ absl::Status LimitJournal::Record(const std::string& cgroup, const std::string& 
 
 absl::Status LimitJournal::Write() const {
   if (path_.empty()) return absl::OkStatus();
-  std::error_code error;
-  const std::filesystem::path directory = std::filesystem::path(path_).parent_path();
-  if (!directory.empty()) std::filesystem::create_directories(directory, error);
-  const std::string next = path_ + ".new";
-  std::ofstream file(next, std::ios::binary | std::ios::trunc);
-  file << kHeader << "\n";
+  std::string text = absl::StrCat(kHeader, "\n");
   for (const auto& [key, values] : entries_) {
-    file << absl::StrCat(key.second, " ", values.first.low_bytes, " ", values.first.max_bytes, " ",
-                         values.second.low_bytes, " ", values.second.max_bytes, " ",
-                         absl::CEscape(key.first), "\n");
+    absl::StrAppend(&text, key.second, " ", values.first.low_bytes, " ", values.first.max_bytes,
+                    " ", values.second.low_bytes, " ", values.second.max_bytes, " ",
+                    absl::CEscape(key.first), "\n");
   }
-  file.close();
-  if (!file) {
-    return absl::UnavailableError(absl::StrCat("cannot write ", next, ": ", strerror(errno)));
-  }
-  std::filesystem::rename(next, path_, error);
-  if (!error) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("cannot write ", path_, ": ", error.message()));
+  return WriteWholeFile(path_, text);
 }
 
 bool LimitJournal::HasSet(const std::string& cgroup, const std::string& region, Value value) const {
