@@ -22,13 +22,14 @@
 namespace dmem::client {
 namespace {
 
-constexpr char kFooter[] =
+constexpr char kSizes[] =
     "Sizes are bytes or have a unit: Ki, Mi, Gi, Ti, Pi, Ei (powers of 1024), K, M, G, T, P, E\n"
     "(powers of 10), with or without B after it; `max` is unlimited. 1.5GiB is fine, but nothing "
     "is\n"
     "rounded. (`write` takes the kernel's text, where K, M, G are powers of 1024.)\n"
-    "Objects may be written TYPE NAME or TYPE/NAME, types long or short: region rg, group gr,\n"
-    "cgroup cg, pool po, charge ch.\n"
+    "Objects may be written TYPE NAME or TYPE/NAME, types long or short:\n";
+
+constexpr char kExitCodesAndExamples[] =
     "\n"
     "Exit codes: 0 ok, 1 error, 2 usage, 3 refused by a quota, 4 server unavailable or too slow.\n"
     "\n"
@@ -38,6 +39,14 @@ constexpr char kFooter[] =
     "  dmemctl charge /team-a/train n1/gpu0 8Gi\n"
     "  dmemctl tree\n"
     "  dmemctl COMMAND --help";
+
+// What stands under the help.
+std::string Footer() {
+  std::string types;
+  for (const Noun* noun : kNouns)
+    absl::StrAppend(&types, types.empty() ? "" : ", ", noun->singular, " ", noun->short_name);
+  return absl::StrCat(kSizes, types, ".\n", kExitCodesAndExamples);
+}
 
 // Edits (insertions, deletions, replacements) between two words.
 size_t Distance(absl::string_view a, absl::string_view b) {
@@ -153,7 +162,7 @@ int RunDmemctl(std::vector<std::string> arguments, const Environment& environmen
   app.formatter(std::make_shared<HelpFormat>());
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer(kFooter);
+  app.footer(Footer());
   app.set_version_flag("--version", std::string("dmemctl ") + kVersion);
   GlobalFlags flags;
   flags.server = environment.default_server;

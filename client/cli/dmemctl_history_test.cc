@@ -276,11 +276,20 @@ TEST_F(DmemctlTest, WhyAsksAsAReservationWhereAGroupWasNamedAndAsAResizeWhereThe
       "mode: CHARGE_MODE_CHECK_ONLY}");
 }
 
-TEST_F(DmemctlTest, WhyOfWhatWasNeverRefusedIsAnErrorAndOfNothingAUsageError) {
-  Answer<v1::ListEventsResponse>("");
-  const Result result = Run({"why", "c1"});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_EQ(result.err, "Error: no refusal of that is kept\n");
+TEST_F(DmemctlTest, WhyOfWhatWasNeverRefusedSaysSoAndWhatItLookedAt) {
+  Answer<v1::ListEventsResponse>("oldest_kept_sequence: 3 sequence: 57");
+  EXPECT_EQ(Output({"why", "c1"}),
+            "Nothing was refused: there is no refusal of charge c1 among the events that are kept, "
+            "sequence 3 to 57\n");
+  Answer<v1::ListEventsResponse>("oldest_kept_sequence: 3 sequence: 57");
+  EXPECT_EQ(Output({"why", "--cgroup", "/a", "--region", "r1", "--since", "10m"}),
+            "Nothing was refused: there is no refusal to /a and below in r1 since 10m among the "
+            "events that are kept, sequence 3 to 57\n");
+  Answer<v1::ListEventsResponse>("sequence: 57");
+  EXPECT_THAT(Output({"why", "c1", "-o", "json"}), ::testing::HasSubstr("\"events\": []"));
+}
+
+TEST_F(DmemctlTest, WhyOfNothingIsAUsageError) {
   EXPECT_EQ(Run({"why"}).exit_code, 2);
   EXPECT_EQ(Run({"why", "c1", "--since", "soon"}).exit_code, 2);
 }

@@ -111,8 +111,7 @@ absl::Status GetEvents(Session& session, const Options& options) {
 
 void AddEventCommands(CLI::App& get, Command& command) {
   auto options = std::make_shared<Options>();
-  CLI::App* app = get.add_subcommand("events", "What happened, oldest first");
-  app->alias("event")->alias("ev");
+  CLI::App* app = AddNoun(get, kEvent, "What happened, oldest first");
   app->add_flag("-w,--watch", options->watch,
                 "Then what happens from now on, until interrupted; without --since only that");
   app->add_option("--since", options->since, "Only what is not older: 90s, 10m, 24h");

@@ -173,7 +173,7 @@ void AddHistoryCommand(CLI::App& app, Command& command) {
   of = AddObject(*history, kCharge, "Of a charge", charge, command);
   of->add_option("ID", charge->charge, "Id of the charge, whether it is held or not")->required();
   auto owner = std::make_shared<Options>();
-  of = AddObject(*history, {"owner", "owners", "ow"}, "Of all charges of an owner", owner, command);
+  of = AddObject(*history, kOwner, "Of all charges of an owner", owner, command);
   of->add_option("NAME", owner->owner, "The owner's NAME, or NAMESPACE/NAME")->required();
 }
 

@@ -28,8 +28,10 @@ inline constexpr Noun kPool = {"pool", "pools", "po"};
 inline constexpr Noun kCharge = {"charge", "charges", "ch"};
 inline constexpr Noun kSession = {"session", "sessions", "se"};
 inline constexpr Noun kNode = {"node", "nodes", "no"};
-inline constexpr const Noun* kNouns[] = {&kRegion, &kGroup,   &kCgroup, &kPool,
-                                         &kCharge, &kSession, &kNode};
+inline constexpr Noun kOwner = {"owner", "owners", "ow"};
+inline constexpr Noun kEvent = {"event", "events", "ev"};
+inline constexpr const Noun* kNouns[] = {&kRegion,  &kGroup, &kCgroup, &kPool, &kCharge,
+                                         &kSession, &kNode,  &kOwner,  &kEvent};
 
 // The subcommand of `verb` for a kind of object, under all its names.
 CLI::App* AddNoun(CLI::App& verb, const Noun& noun, const std::string& description);

@@ -281,6 +281,18 @@ absl::StatusOr<std::string> ExplainNow(Session& session, const v1::Refusal& refu
   return text + *holders;
 }
 
+// What was looked at, where nothing was refused.
+std::string NothingRefused(const Options& options, const v1::ListEventsResponse& kept) {
+  std::string of;
+  if (!options.charge.empty()) absl::StrAppend(&of, " of charge ", options.charge);
+  if (!options.cgroup.empty()) absl::StrAppend(&of, " to ", options.cgroup, " and below");
+  if (!options.region.empty()) absl::StrAppend(&of, " in ", options.region);
+  if (!options.since.empty()) absl::StrAppend(&of, " since ", options.since);
+  return absl::StrCat("Nothing was refused: there is no refusal", of,
+                      " among the events that are kept, sequence ", kept.oldest_kept_sequence(),
+                      " to ", kept.sequence(), "\n");
+}
+
 absl::Status Explain(Session& session, const Options& options) {
   v1::ListEventsRequest request;
   request.mutable_filter()->set_charge_id(options.charge);
@@ -297,9 +309,8 @@ absl::Status Explain(Session& session, const Options& options) {
                            [](const v1::Event& event) { return event.has_refusal(); });
   if (!kept.ok()) return kept.status();
   const std::vector<PastRefusal> refusals = Newest(options.limit.value_or(kLimitDefault), &*kept);
-  if (refusals.empty()) return absl::NotFoundError("no refusal of that is kept");
-  if (session.json()) {
-    session.PrintResult(*kept, "");
+  if (refusals.empty() || session.json()) {
+    session.PrintResult(*kept, NothingRefused(options, *kept));
     return absl::OkStatus();
   }
   for (size_t i = 0; i < refusals.size(); ++i) {
