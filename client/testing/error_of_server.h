@@ -19,8 +19,9 @@ inline absl::Status ErrorOfServer(absl::StatusCode code, const std::string& reas
   info.set_domain("dmemd");
   info.set_reason(reason);
   absl::Status status(code, reason);
-  status.SetPayload(absl::StrCat("type.googleapis.com/", info.GetDescriptor()->full_name()),
-                    absl::Cord(info.SerializeAsString()));
+  status.SetPayload(
+      absl::StrCat("type.googleapis.com/", google::rpc::ErrorInfo::descriptor()->full_name()),
+      absl::Cord(info.SerializeAsString()));
   return status;
 }
 

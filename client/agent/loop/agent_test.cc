@@ -291,14 +291,14 @@ TEST_F(AgentTest, PodThatWaitsHasItsFileOnceItIsCharged) {
   ON_CALL(*connection_, Charge).WillByDefault(Return(absl::ResourceExhaustedError("full")));
   Pass();
   EXPECT_FALSE(root_.Exists("u1"));
-  EXPECT_EQ(root_.Read(".u1"), "n1/gpu0: full\n");
+  EXPECT_EQ(root_.Read(".u1.why"), "n1/gpu0: full\n");
   Pass();
   const std::string line = "waits: pod ml/web waits for memory: n1/gpu0: full";
   EXPECT_THAT(log_, ElementsAre(line)) << "once, and that it waits is no problem";
   AnswerAll();
   Pass();
   EXPECT_TRUE(root_.Exists("u1"));
-  EXPECT_FALSE(root_.Exists(".u1"));
+  EXPECT_FALSE(root_.Exists(".u1.why"));
   EXPECT_THAT(log_, ElementsAre(line, "waits_no_more: pod ml/web"));
   pods_.pods.clear();
   Pass();

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -17,10 +19,11 @@
 namespace dmem::client {
 namespace {
 
+constexpr char kWhySuffix[] = ".why";
 constexpr size_t kWhyBytesMax = size_t{1} << 16;
 
 std::string WhyPath(const std::string& directory, absl::string_view uid) {
-  return absl::StrCat(directory, "/.", uid);
+  return absl::StrCat(directory, "/.", uid, kWhySuffix);
 }
 
 absl::Status Remove(const std::string& path) {
@@ -73,7 +76,19 @@ absl::Status Gate::Open(const std::set<std::string>& uids) {
   return first;
 }
 
+// Those of an agent before.
+void Gate::ForgetWhy() {
+  std::error_code error;
+  std::filesystem::directory_iterator files(directory_, error);
+  for (; !error && files != std::filesystem::directory_iterator(); files.increment(error)) {
+    const std::string name = files->path().filename().string();
+    if (name.front() == '.' && absl::EndsWith(name, kWhySuffix))
+      Remove(files->path().string()).IgnoreError();
+  }
+}
+
 absl::Status Gate::SayWhy(const std::map<std::string, std::string>& closed) {
+  if (!std::exchange(has_forgotten_, true)) ForgetWhy();
   absl::Status first;
   std::map<std::string, std::string> said;
   for (const auto& [uid, why] : closed) {

@@ -16,7 +16,7 @@ namespace dmem::client {
 
 // A directory in which there is an empty file for each pod that may start, named by its uid. What
 // starts containers (a hook of the runtime, an init container) waits for its file. Why a pod waits
-// is in a file ".UID".
+// is in a file ".UID.why".
 class Gate {
  public:
   // `directory` exists. Empty: there is no gate.
@@ -29,11 +29,13 @@ class Gate {
 
  private:
   absl::Status Open(const std::set<std::string>& uids);
+  void ForgetWhy();
   absl::Status SayWhy(const std::map<std::string, std::string>& closed);
 
   const std::string directory_;
   std::set<std::string> open_;
   std::map<std::string, std::string> closed_;
+  bool has_forgotten_ = false;  // What an agent before said.
 };
 
 // What is said of why the pod waits; empty: nothing is.

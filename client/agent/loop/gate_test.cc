@@ -39,7 +39,7 @@ TEST_F(GateTest, NameThatLeadsOutOfTheDirectoryMakesNothing) {
   Gate gate(directory_.path());
   EXPECT_TRUE(gate.Set({"../x", "", ".", "a/b"}, {{"../y", "full"}}).ok());
   EXPECT_FALSE(IsOpen("../x"));
-  EXPECT_FALSE(directory_.Exists("../.y"));
+  EXPECT_FALSE(directory_.Exists("../.y.why"));
   EXPECT_FALSE(IsGateName("../x"));
   EXPECT_FALSE(IsGateName(""));
   EXPECT_TRUE(IsGateName("0a-1b"));
@@ -52,8 +52,18 @@ TEST_F(GateTest, SaysWhyAPodWaitsAsLongAsItDoes) {
   EXPECT_TRUE(gate.Set({"b"}, {{"a", "4 short"}}).ok());
   EXPECT_EQ(WhyClosed(directory_.path(), "a"), "4 short");
   EXPECT_EQ(WhyClosed(directory_.path(), "b"), "");
-  EXPECT_FALSE(directory_.Exists(".b"));
+  EXPECT_FALSE(directory_.Exists(".b.why"));
   EXPECT_EQ(WhyClosed(directory_.path(), "../a"), "");
+}
+
+TEST_F(GateTest, WhatAnAgentBeforeSaidIsForgotten) {
+  EXPECT_TRUE(Gate(directory_.path()).Set({}, {{"a", "full"}, {"b", "full"}}).ok());
+  directory_.Write(".keep", "somebody else's");
+  EXPECT_TRUE(Gate(directory_.path()).Set({"a"}, {{"c", "full"}}).ok());
+  EXPECT_EQ(WhyClosed(directory_.path(), "a"), "");
+  EXPECT_EQ(WhyClosed(directory_.path(), "b"), "");
+  EXPECT_EQ(WhyClosed(directory_.path(), "c"), "full");
+  EXPECT_TRUE(directory_.Exists(".keep"));
 }
 
 TEST_F(GateTest, DirectoryThatIsNotThereIsAnErrorThatNamesTheFile) {

@@ -57,6 +57,7 @@ class ScriptedBackend : public DeviceBackend {
 
   std::vector<LimitState> ReadBack(const std::vector<Limit>& limits) override {
     std::vector<LimitState> states;
+    states.reserve(limits.size());
     for (const Limit& limit : limits) states.push_back({limit, LimitOutcome::kDrifted, {}, {}, {}});
     return states;
   }
