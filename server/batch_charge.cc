@@ -83,7 +83,7 @@ void BatchChargeTask::ApplyNext(Turn* turn) {
   const absl::Status outcome = Apply(input_, charge, turn->ledger(), result);
   const uint64_t after = turn->state().scalars.sequence;
   if (after != before) {
-    AppendEntry(input_, outcome, charge, *turn->ledger(), turn->record());
+    AppendEntry(input_, outcome, charge, turn);
   }
   if (!outcome.ok()) Render(outcome, result);
   ShortenWouldRefuse(result);

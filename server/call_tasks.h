@@ -66,7 +66,7 @@ class CommandTask final : public WriterTask {
     outcome_ = Apply(input, *request_, turn->ledger(), response_);
     const uint64_t after = turn->state().scalars.sequence;
     if (after != before) {
-      AppendEntry(input, outcome_, *request_, *turn->ledger(), turn->record());
+      AppendEntry(input, outcome_, *request_, turn);
     }
     // Whoever calls is alive.
     const uint64_t session = SessionOf(*request_, 0);

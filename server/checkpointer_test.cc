@@ -29,7 +29,7 @@ class GroupTask final : public WriterTask {
     input.time_us = turn->NextCommandTime();
     const absl::Status outcome =
         Apply(input, request_, turn->ledger(), static_cast<v1::RegisterGroupResponse*>(nullptr));
-    AppendEntry(input, outcome, request_, *turn->ledger(), turn->record());
+    AppendEntry(input, outcome, request_, turn);
     return true;
   }
   void Complete(const absl::Status& commit) override { done_->set_value(commit); }

@@ -266,12 +266,12 @@ bool Append(const v1::Event& event, size_t bytes_max, std::string* out) {
   return true;
 }
 
-// Packed. Appends nothing if it takes more than `bytes_max`: some 10 KiB at most.
-void AppendMeasured(absl::Span<const uint64_t> before_plus_1, size_t bytes_max, std::string* out) {
+// Packed: some 10 KiB at most. Appends it if it takes at most `bytes_max`.
+bool AppendMeasured(absl::Span<const uint64_t> before_plus_1, size_t bytes_max, std::string* out) {
   size_t bytes = 0;
   for (const uint64_t value : before_plus_1) bytes += CodedOutputStream::VarintSize64(value);
   const size_t head = 1 + CodedOutputStream::VarintSize32(static_cast<uint32_t>(bytes));
-  if (head + bytes > bytes_max) return;
+  if (head + bytes > bytes_max) return false;
   const size_t begin = out->size();
   out->resize(begin + head + bytes);
   uint8_t* to = reinterpret_cast<uint8_t*>(&(*out)[begin]);
@@ -279,15 +279,17 @@ void AppendMeasured(absl::Span<const uint64_t> before_plus_1, size_t bytes_max, 
   to = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(bytes), to);
   for (const uint64_t value : before_plus_1)
     to = CodedOutputStream::WriteVarint64ToArray(value, to);
+  return true;
 }
 
 }  // namespace
 
-void EffectsEncoder::Encode(const Changes& changes, size_t bytes_max, std::string* out) {
+uint64_t EffectsEncoder::Encode(const Changes& changes, size_t bytes_max, std::string* out) {
   const size_t begin = out->size();
-  if (!changes.measured_before_plus_1().empty())
-    AppendMeasured(changes.measured_before_plus_1(), bytes_max - kOmittedBytes, out);
   uint64_t omitted = 0;
+  if (!changes.measured_before_plus_1().empty() &&
+      !AppendMeasured(changes.measured_before_plus_1(), bytes_max - kOmittedBytes, out))
+    ++omitted;
   for (const Change& change : changes.all()) {
     const size_t used = out->size() - begin + kOmittedBytes;
     const size_t room = used < bytes_max ? bytes_max - used : 0;
@@ -303,11 +305,12 @@ void EffectsEncoder::Encode(const Changes& changes, size_t bytes_max, std::strin
     }
     ++omitted;
   }
-  if (omitted == 0) return;
+  if (omitted == 0) return 0;
   event_->Clear();
   event_->set_kind(v1::EVENT_KIND_OMITTED);
   event_->mutable_omitted()->set_events(omitted);
   Append(*event_, kOmittedBytes, out);
+  return omitted;
 }
 
 EffectsEncoder::EffectsEncoder() : event_(std::make_unique<v1::Event>()) {}

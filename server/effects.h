@@ -7,6 +7,7 @@
 #define SERVER_EFFECTS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -25,9 +26,10 @@ class EffectsEncoder {
   ~EffectsEncoder();
 
   // Appends to `out` at most `bytes_max` bytes; nothing if there is nothing to tell. What does not
-  // fit is counted in an EventsOmitted at the end. A function of its arguments.
+  // fit is counted in an EventsOmitted at the end, what was measured before as one event; returns
+  // that count. A function of its arguments.
   // REQUIRES: bytes_max >= 64.
-  void Encode(const Changes& changes, size_t bytes_max, std::string* out);
+  uint64_t Encode(const Changes& changes, size_t bytes_max, std::string* out);
 
  private:
   const std::unique_ptr<v1::Event> event_;

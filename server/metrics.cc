@@ -142,6 +142,7 @@ enum ServiceFamily : size_t {
   kStoreFailed,
   kTicks,
   kRenewals,
+  kEventsOmitted,
   kKeptRecordsBytes,
   kKeptRecordsOldest,
   kKeptRecordsOldestTime,
@@ -173,6 +174,8 @@ constexpr FamilyDescription kServiceTable[] = {
      "Times that something with a deadline was looked at: once a second, if there is any."},
     {"dmemd_session_renewals_total", MetricType::Counter,
      "Sessions found to have been heard, once a tick each."},
+    {"dmemd_events_omitted_total", MetricType::Counter,
+     "Events that the record of their command had no room for: gaps in what is kept of the past."},
     {"dmemd_kept_records_bytes", MetricType::Gauge, "Size of the records that are kept, about."},
     {"dmemd_kept_records_oldest_sequence", MetricType::Gauge,
      "The oldest sequence of which there are events."},
@@ -430,6 +433,8 @@ std::vector<prometheus::MetricFamily> CollectService(const RpcMetrics& rpcs,
   set.AddGauge(kStoreFailed, {}, facts.store_failed ? 1 : 0);
   set.AddCounter(kTicks, {}, static_cast<double>(facts.ticks));
   set.AddCounter(kRenewals, {}, static_cast<double>(facts.renewals));
+  set.AddCounter(kEventsOmitted, {},
+                 static_cast<double>(writer.events_omitted.load(std::memory_order_relaxed)));
   set.AddGauge(kKeptRecordsBytes, {}, static_cast<double>(facts.kept_bytes));
   if (facts.oldest_kept_sequence > 0)
     set.AddGauge(kKeptRecordsOldest, {}, static_cast<double>(facts.oldest_kept_sequence));

@@ -18,9 +18,8 @@ namespace dmem::server {
 namespace {
 
 constexpr size_t kReadBytes = 16 << 20;
-// Of a step, as far as the number of sequences read at once decides it. Events count as items.
-constexpr size_t kItemsWanted = 4000;
-constexpr size_t kItemsMax = 4 * kItemsWanted;
+// Of a step, as far as the number of sequences read at once decides it.
+constexpr size_t kItemsWanted = PastEvents::kStepItemsMax / 4;
 constexpr uint64_t kWindowMax = 65536;
 
 size_t ItemsOf(const v1::Event& event) {
@@ -56,7 +55,7 @@ absl::Status PastEvents::DownTo(int64_t time_us) {
 
 absl::StatusOr<size_t> PastEvents::ReadAll(uint64_t low, uint64_t high,
                                            std::vector<v1::Event>* events) const {
-  const size_t items_max = low == high ? std::numeric_limits<size_t>::max() : kItemsMax;
+  const size_t items_max = low == high ? std::numeric_limits<size_t>::max() : kStepItemsMax;
   size_t items = 0;
   EventPlace next = {low, 0};
   while (next.sequence <= high && items <= items_max) {
@@ -86,7 +85,7 @@ absl::StatusOr<bool> PastEvents::Step(const std::function<void(const v1::Event& 
     events.clear();
     items = ReadAll(low, high_, &events);
     if (!items.ok()) return items.status();
-    if (*items <= kItemsMax || low == high_) break;
+    if (*items <= kStepItemsMax || low == high_) break;
     window_ = std::max<uint64_t>((high_ - low + 1) / 8, 1);
   }
   for (auto event = events.rbegin(); event != events.rend(); ++event) visit(*event);

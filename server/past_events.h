@@ -6,6 +6,7 @@
 #ifndef SERVER_PAST_EVENTS_H_
 #define SERVER_PAST_EVENTS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -23,6 +24,9 @@ namespace dmem::server {
 // Thread-compatible.
 class PastEvents {
  public:
+  // How many items a step has at most, unless one command has more. Events count as items.
+  static constexpr size_t kStepItemsMax = 16000;
+
   // `log` must outlive it. `last`: the newest sequence, committed.
   PastEvents(const EventLog* log, uint64_t last) : log_(log), high_(last) {}
 
@@ -30,7 +34,7 @@ class PastEvents {
   // not all of them are kept, or may not be · those of EventLog.
   absl::Status DownTo(int64_t time_us);
 
-  // Shows `visit` the next events: some thousands of items at most, or those of one command.
+  // Shows `visit` the next events: kStepItemsMax items at most, or those of one command.
   // Returns whether these were the last. Errors: those of EventLog::Read.
   absl::StatusOr<bool> Step(const std::function<void(const v1::Event& event)>& visit);
 

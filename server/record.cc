@@ -115,9 +115,9 @@ absl::Status Diverged(uint64_t sequence, absl::string_view how) {
 
 }  // namespace
 
-void AppendEntry(const CommandInput& input, const absl::Status& outcome, int field,
-                 const google::protobuf::MessageLite& request, const Ledger& ledger,
-                 std::string* record) {
+uint64_t AppendEntry(const CommandInput& input, const absl::Status& outcome, int field,
+                     const google::protobuf::MessageLite& request, const Ledger& ledger,
+                     std::string* record) {
   Entry head;  // All but what is encoded straight into the record: actor, request and effects.
   head.set_sequence(ledger.state().scalars.sequence);
   head.set_time_us(input.time_us);
@@ -132,11 +132,12 @@ void AppendEntry(const CommandInput& input, const absl::Status& outcome, int fie
   if (!input.actor.empty())
     entry_bytes += LengthDelimitedSize(Entry::kActorFieldNumber, input.actor.size());
   std::string effects;
+  uint64_t omitted = ledger.changes().all().size();
   if (!ledger.changes().empty()) {
     const size_t used = record->size() + entry_bytes + kLengthsBytes;
     if (used + kEffectsMinBytes <= kMaxRecordBytes) {
       thread_local EffectsEncoder encoder;
-      encoder.Encode(ledger.changes(), kMaxRecordBytes - used, &effects);
+      omitted = encoder.Encode(ledger.changes(), kMaxRecordBytes - used, &effects);
       entry_bytes += LengthDelimitedSize(Entry::kEffectsFieldNumber, effects.size());
     }
   }
@@ -152,6 +153,7 @@ void AppendEntry(const CommandInput& input, const absl::Status& outcome, int fie
   out = CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(request_bytes), out);
   out = request.SerializeWithCachedSizesToArray(out);
   if (!effects.empty()) WriteBytes(Entry::kEffectsFieldNumber, effects, out);
+  return omitted;
 }
 
 absl::Status ReplayRecord(absl::string_view record, Ledger* ledger) {

@@ -15,6 +15,7 @@
 #include "core/ledger.h"
 #include "dmem/store/v1/record.pb.h"
 #include "server/apply.h"
+#include "server/writer.h"
 
 namespace dmem::server {
 
@@ -95,16 +96,22 @@ size_t EffectsBytes(const Request&) {
 }
 
 // Appends to `record` the entry of the command that `ledger` has just applied, with its effects as
-// far as the record has room for them. The request is encoded straight into the record, never
-// copied as a message.
+// far as the record has room for them; returns how many events it had none for. The request is
+// encoded straight into the record, never copied as a message.
 // REQUIRES: the command changed something, and the record has room for all but the effects.
-void AppendEntry(const CommandInput& input, const absl::Status& outcome, int field,
-                 const google::protobuf::MessageLite& request, const Ledger& ledger,
-                 std::string* record);
+uint64_t AppendEntry(const CommandInput& input, const absl::Status& outcome, int field,
+                     const google::protobuf::MessageLite& request, const Ledger& ledger,
+                     std::string* record);
+template <typename Request>
+uint64_t AppendEntry(const CommandInput& input, const absl::Status& outcome, const Request& request,
+                     const Ledger& ledger, std::string* record) {
+  return AppendEntry(input, outcome, EntryField(request), request, ledger, record);
+}
+// The same of a command of a writer's task.
 template <typename Request>
 void AppendEntry(const CommandInput& input, const absl::Status& outcome, const Request& request,
-                 const Ledger& ledger, std::string* record) {
-  AppendEntry(input, outcome, EntryField(request), request, ledger, record);
+                 Turn* turn) {
+  turn->AddOmitted(AppendEntry(input, outcome, request, *turn->ledger(), turn->record()));
 }
 
 // Applies every entry of `record` to `ledger`, whose state is that before the first. DATA_LOSS, and

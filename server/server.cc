@@ -63,7 +63,7 @@ class ConfigureTask final : public WriterTask {
     input.actor = kServerActor;
     const store::v1::Configure configure = ToProto(settings_);
     Apply(input, configure, turn->ledger());
-    AppendEntry(input, absl::OkStatus(), configure, *turn->ledger(), turn->record());
+    AppendEntry(input, absl::OkStatus(), configure, turn);
     return true;
   }
   void Complete(const absl::Status& commit) override { done_->set_value(commit); }

@@ -37,7 +37,7 @@ class SessionKeeper::ResumeTask final : public WriterTask {
     input.actor = kServerActor;
     const store::v1::Resume resume;
     if (!Apply(input, resume, turn->ledger())) return true;
-    AppendEntry(input, absl::OkStatus(), resume, *turn->ledger(), turn->record());
+    AppendEntry(input, absl::OkStatus(), resume, turn);
     return true;
   }
   void Complete(const absl::Status& commit) override { done_->set_value(commit); }
@@ -64,7 +64,7 @@ class SessionKeeper::TickTask final : public WriterTask {
     const TickResult result = Apply(input, tick, turn->ledger());
     has_more_ = result.has_more || !keeper_->heard_us_.empty();
     if (!result.is_changed) return true;
-    AppendEntry(input, absl::OkStatus(), tick, *turn->ledger(), turn->record());
+    AppendEntry(input, absl::OkStatus(), tick, turn);
     keeper_->stats_.ticks.fetch_add(1, std::memory_order_relaxed);
     keeper_->stats_.renewals.fetch_add(static_cast<uint64_t>(tick.sessions_size()),
                                        std::memory_order_relaxed);

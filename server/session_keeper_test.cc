@@ -85,7 +85,7 @@ class SessionKeeperTest : public ::testing::Test {
       input.time_us = turn->NextCommandTime();
       const absl::Status outcome = Apply(input, request, turn->ledger(), response);
       ASSERT_TRUE(outcome.ok()) << outcome;
-      AppendEntry(input, outcome, request, *turn->ledger(), turn->record());
+      AppendEntry(input, outcome, request, turn);
     });
   }
 

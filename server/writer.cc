@@ -141,7 +141,7 @@ bool Writer::WaitForWork() {
 // Fills the batch until nothing waits or fits, or until it can go to the disk.
 void Writer::RunTasks() {
   const int64_t started_ns = MonotonicNanoseconds();
-  Turn turn(ledger_, &ids_, &clock_, &filling_.record);
+  Turn turn(ledger_, &ids_, &clock_, &filling_.record, &stats_.events_omitted);
   while (MayRun()) {
     std::unique_ptr<WriterTask> task = std::move(pending_.front());
     pending_.pop_front();

@@ -46,8 +46,9 @@ inline bool RecordHasRoom(const std::string& record, size_t bytes) {
 // What a task has in its turn. Valid during Run only.
 class Turn {
  public:
-  Turn(Ledger* ledger, IdGenerator* ids, const std::function<int64_t()>* clock, std::string* record)
-      : ledger_(ledger), ids_(ids), clock_(clock), record_(record) {}
+  Turn(Ledger* ledger, IdGenerator* ids, const std::function<int64_t()>* clock, std::string* record,
+       std::atomic<uint64_t>* events_omitted)
+      : ledger_(ledger), ids_(ids), clock_(clock), record_(record), omitted_(events_omitted) {}
 
   Ledger* ledger() { return ledger_; }
   const State& state() const { return ledger_->state(); }
@@ -58,12 +59,17 @@ class Turn {
   std::string* record() { return record_; }
   // Whether the record can take so many bytes more, and effects beside them.
   bool HasRoom(size_t bytes) const { return RecordHasRoom(*record_, bytes); }
+  // Counts events that the record had no room for.
+  void AddOmitted(uint64_t events) {
+    if (events > 0) omitted_->fetch_add(events, std::memory_order_relaxed);
+  }
 
  private:
   Ledger* const ledger_;
   IdGenerator* const ids_;
   const std::function<int64_t()>* const clock_;
   std::string* const record_;
+  std::atomic<uint64_t>* const omitted_;
 };
 
 // Something to be done with the ledger: a command, a list of them, or a short read.
@@ -96,6 +102,8 @@ struct WriterStats {
   Histogram batch_tasks{1};
   std::atomic<uint64_t> unanswered_tasks{0};
   std::atomic<uint64_t> committed_sequence{0};
+  // Events that no record had room for.
+  std::atomic<uint64_t> events_omitted{0};
 };
 
 // Applies tasks in one order, and commits in groups: takes what has queued, runs it, appends one

@@ -93,6 +93,35 @@ TEST_F(MetricsTest, ScrapeShowsTheNumbersOfTheLedger) {
   }
 }
 
+TEST_F(MetricsTest, EventsThatTheirRecordHasNoRoomForAreCounted) {
+  EXPECT_NE(Get("/metrics").body.find("dmemd_events_omitted_total 0\n"), std::string::npos);
+  // Dropped in one command, with more names than a record takes.
+  v1::BatchChargeRequest charges;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string cgroup = "/" + std::string(250, 'a') + "/" + std::string(250, 'b') + "/";
+    const std::string name = std::to_string(i);
+    *charges.add_charges() = ChargeOf("many-" + name, cgroup + name, "n1/gpu0", 0);
+  }
+  ASSERT_TRUE(Call(server_, &Stub::BatchCharge, charges).ok());
+  v1::UnregisterRequest unregister;
+  unregister.set_region("n1/gpu0");
+  unregister.set_force(true);
+  ASSERT_TRUE(Call(server_, &Stub::Unregister, unregister).ok());
+
+  v1::ListEventsRequest newest;
+  newest.set_newest_first(true);
+  newest.set_page_size(1);
+  const auto listed = Call(server_, &Stub::ListEvents, newest);
+  ASSERT_EQ(listed.response.events_size(), 1);
+  const uint64_t omitted = listed.response.events(0).omitted().events();
+  EXPECT_GT(omitted, 0u);
+  const std::string text = Get("/metrics").body;
+  EXPECT_NE(text.find("dmemd_events_omitted_total " + std::to_string(omitted) + "\n"),
+            std::string::npos)
+      << omitted << " in\n"
+      << text;
+}
+
 TEST_F(MetricsTest, ScrapeShowsOnlyCommittedState) {
   server_.store().BlockAppends();
   std::thread charge([this] {

@@ -92,6 +92,34 @@ TEST_F(RefusedCommitTest, PodOfAReservationThatHasEndedIsChargedAsAnyOther) {
   EXPECT_EQ(charges_[0].charge_id().substr(0, 12), "pod/u1/gpu0~");
 }
 
+TEST_F(RefusedCommitTest, ThatAReservationHasEndedIsRememberedAsLongAsItsPodIsThere) {
+  sight_.pods[0].pod.phase = "Running";
+  int commits = 0;
+  ON_CALL(*connection_, Commit).WillByDefault([&commits](const v1::CommitRequest&, auto) {
+    ++commits;
+    return absl::StatusOr<v1::CommitResponse>(absl::NotFoundError("no such charge"));
+  });
+  ON_CALL(*connection_, RequestRelease).WillByDefault(Return(v1::RequestReleaseResponse()));
+  ON_CALL(*connection_, UnchargeItems).WillByDefault([this](const v1::UnchargeItemsRequest&, auto) {
+    charges_.clear();
+    return absl::StatusOr<v1::UnchargeItemsResponse>(v1::UnchargeItemsResponse());
+  });
+  for (int i = 0; i < 3; ++i) Pass();
+  EXPECT_EQ(commits, 1) << "not asked for again and again";
+  ASSERT_EQ(charges_.size(), 1u);
+  const SeenPod pod = sight_.pods[0];
+  sight_.pods.clear();
+  sight_.listed_regions = {"gpu0"};  // Nothing runs on it.
+  Pass();
+  Pass();
+  EXPECT_EQ(charges_.size(), 0u);
+  // The next pod with a reservation of that name.
+  sight_.pods = {pod};
+  sight_.pods[0].pod.cgroup_uid = "u2";
+  Pass();
+  EXPECT_EQ(commits, 2);
+}
+
 TEST_F(AuthorityLinkTest, PodThatWaitsAsksInEarnestOnceAndAgainWhenItWouldBeGranted) {
   NodeSight sight;
   sight.node = "n1";
