@@ -9,7 +9,8 @@ import sys
 import tempfile
 import unittest
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "trace")]
 
 # pylint: disable=wrong-import-position
 from node import AGENT, GIB, SECONDS_MAX, Node, Server, await_passes, eventually, spawn

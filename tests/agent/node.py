@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A dmemd, and nodes that are made of files, each with a dmem-agent."""
 
-import ctypes
 import json
 import os
 import re
@@ -11,28 +10,11 @@ import subprocess
 import time
 import urllib.request
 
+from dmemd_process import SECONDS_MAX, DmemdProcess, await_stop, eventually, spawn
+
 AGENT = os.path.join("client", "dmem-agent")
 DMEMCTL = os.path.join("client", "dmemctl")
-DMEMD = os.path.join("server", "dmemd")
-SECONDS_MAX = 60
 GIB = 1 << 30
-PR_SET_PDEATHSIG = 1  # Of linux/prctl.h.
-LIBC = ctypes.CDLL(None)
-
-
-def eventually(condition, what, seconds=SECONDS_MAX):
-    """Waits until condition() is true, and returns what it returned.
-
-    `what` was waited for: a text, or what makes one of how things are when it did not come."""
-    deadline = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > deadline:
-            said = what() if callable(what) else what
-            raise AssertionError(f"not within {seconds} s: {said}")
-        time.sleep(0.05)  # Until the condition, with a deadline.
 
 
 def write(path, text):
@@ -43,73 +25,11 @@ def write(path, text):
     os.replace(path + ".new", path)
 
 
-def spawn(arguments, **options):
-    """A process that never outlives this one, however this one ends."""
-    parent = os.getpid()
-
-    def die_with_parent():
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)  # It has ended before.
-
-    # No test has threads, of which a process between fork and exec would have to beware.
-    return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
-                            **options)
-
-
-def await_stop(process, what, seconds=SECONDS_MAX):
-    """It was asked to; in the end it is killed."""
-    try:
-        return process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        raise AssertionError(f"{what} did not stop within {seconds} s") from None
-
-
-class Server:
-    """A dmemd that can be killed and started again, at the same address and with its data."""
+class Server(DmemdProcess):
+    """A dmemd, and what its operators ask of it."""
 
     def __init__(self, directory, *flags):
-        self._directory = directory
-        self._flags = flags
-        self._listen = "127.0.0.1:0"
-        self._process = None
-        self.start()
-
-    def start(self):
-        data = os.path.join(self._directory, "data")
-        endpoints = os.path.join(data, "endpoints.json")
-        if os.path.exists(endpoints):
-            os.remove(endpoints)
-        with open(os.path.join(self._directory, "dmemd.log"), "ab") as log:
-            self._process = spawn(
-                [DMEMD, f"--listen={self._listen}", "--http=127.0.0.1:0", f"--data-dir={data}",
-                 "--store=rocksdb", *self._flags], stdout=log, stderr=subprocess.STDOUT)
-
-        def ready():
-            if self._process.poll() is not None:
-                raise AssertionError(f"dmemd exited with {self._process.returncode}")
-            try:
-                with open(endpoints, encoding="ascii") as file:
-                    return json.load(file)
-            except (FileNotFoundError, json.JSONDecodeError):
-                return None
-
-        self.address = eventually(ready, "dmemd is ready")["grpc"]
-        self._listen = self.address
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-    def is_running(self):
-        return self._process.poll() is None
-
-    def stop(self):
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            await_stop(self._process, "dmemd")
+        super().__init__(directory, "--store=rocksdb", *flags)
 
     def dmemctl(self, *arguments):
         done = subprocess.run([DMEMCTL, f"--server={self.address}", *arguments],

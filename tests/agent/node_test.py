@@ -17,7 +17,7 @@ import node
 # Starts a process that would go on, says which, and is killed.
 KILLED = f"""
 import os, signal, sys
-sys.path.insert(0, {HERE!r})
+sys.path[:0] = {sys.path[:2]!r}
 import node
 print(node.spawn(["sleep", "{2 * node.SECONDS_MAX}"], stdout=2).pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
