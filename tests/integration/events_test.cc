@@ -66,24 +66,14 @@ class EventsTest : public ::testing::Test {
   }
   bool SetMax(const std::string& cgroup, const std::string& region, uint64_t max,
               v1::Enforcement enforcement = v1::ENFORCEMENT_ENFORCE) {
-    v1::SetLimitsRequest request;
-    v1::LimitsUpdate* update = request.add_updates();
-    update->set_cgroup(cgroup);
-    update->set_region(region);
-    update->set_max_bytes(max);
-    update->set_enforcement(enforcement);
+    v1::SetLimitsRequest request = MaxOf(cgroup, region, max);
+    request.mutable_updates(0)->set_enforcement(enforcement);
     request.set_below_usage(v1::BELOW_USAGE_POLICY_APPLY);
     return Call(server_, &Stub::SetLimits, request).ok();
   }
   bool Resize(const std::string& id, const std::string& cgroup, const std::string& region,
               uint64_t bytes) {
-    v1::ResizeRequest request;
-    v1::ResizeItem* item = request.add_items();
-    item->set_charge_id(id);
-    item->set_cgroup(cgroup);
-    item->set_region(region);
-    item->set_bytes(bytes);
-    return Call(server_, &Stub::Resize, request).ok();
+    return Call(server_, &Stub::Resize, ResizeOf(id, cgroup, region, bytes)).ok();
   }
 
   // All pages.
@@ -234,6 +224,29 @@ TEST_F(EventsTest, NewestFirstIsTheReverseOfOldestFirst) {
   v1::ListEventsRequest request;
   request.set_newest_first(true);
   EXPECT_EQ(ToStrings(List(request)), ToStrings(all));
+}
+
+TEST_F(EventsTest, AMoveIsRefusedByNoMaxAndTellsThatItsTargetIsOver) {
+  ASSERT_TRUE(SetMax("/b", "g", 5));
+  ASSERT_TRUE(Charge("c", "/a", "n1/gpu0", 30));
+  const uint64_t before = Sequence();
+  v1::MoveChargeRequest move;
+  move.set_charge_id("c");
+  move.set_from_cgroup("/a");
+  move.set_to_cgroup("/b");
+  ASSERT_TRUE(Call(server_, &Stub::MoveCharge, move).ok());
+  int over = 0;
+  for (const v1::Event& event : List()) {
+    EXPECT_FALSE(event.has_refusal()) << ToString(event);
+    if (event.sequence() <= before || !event.has_over_changed()) continue;
+    ++over;
+    EXPECT_EQ(event.kind(), v1::EVENT_KIND_OVER_ENTERED);
+    EXPECT_EQ(event.over_changed().cgroup(), "/b");
+    EXPECT_EQ(event.over_changed().region(), "g");
+    EXPECT_EQ(event.over_changed().usage_bytes(), 30u);
+    EXPECT_EQ(event.over_changed().max_bytes(), 5u);
+  }
+  EXPECT_EQ(over, 1);
 }
 
 TEST_F(EventsTest, FiltersPassWhatNamesTheirObjectOrWhatIsBelowIt) {

@@ -39,21 +39,12 @@ class PastStepsTest : public ::testing::Test {
       const auto answer = Call(server_, &Stub::Charge, request);
       ASSERT_TRUE(answer.ok()) << answer.status.error_message();
     }
-    full_ = NewestEvent();
+    full_ = NewestEvent(server_);
     for (int i = 0; i < kCharges; i += kChargesOfUncharge) {
       v1::UnchargeRequest request;
       for (int k = 0; k < kChargesOfUncharge; ++k) request.add_charge_ids(absl::StrCat("c", i + k));
       ASSERT_TRUE(Call(server_, &Stub::Uncharge, request).ok());
     }
-  }
-
-  v1::Event NewestEvent() {
-    v1::ListEventsRequest newest;
-    newest.set_newest_first(true);
-    newest.set_page_size(1);
-    const auto answer = Call(server_, &Stub::ListEvents, newest);
-    EXPECT_EQ(answer.response.events_size(), 1);
-    return answer.response.events_size() == 1 ? answer.response.events(0) : v1::Event();
   }
 
   TestServer server_;
@@ -62,7 +53,7 @@ class PastStepsTest : public ::testing::Test {
 
 TEST_F(PastStepsTest, AStepHasSoManyItemsOrOneCommand) {
   const EventLog log(&server_.store());
-  PastEvents past(&log, NewestEvent().sequence());
+  PastEvents past(&log, NewestEvent(server_).sequence());
   ASSERT_TRUE(past.DownTo(0).ok());
   size_t steps_of_one = 0, charged = 0, uncharged = 0;
   for (bool is_done = false; !is_done;) {

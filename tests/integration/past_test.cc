@@ -72,13 +72,7 @@ class PastTest : public ::testing::Test {
   }
   bool Resize(const std::string& id, const std::string& cgroup, const std::string& region,
               uint64_t bytes) {
-    v1::ResizeRequest request;
-    v1::ResizeItem* item = request.add_items();
-    item->set_charge_id(id);
-    item->set_cgroup(cgroup);
-    item->set_region(region);
-    item->set_bytes(bytes);
-    return Call(server_, &Stub::Resize, request).ok();
+    return Call(server_, &Stub::Resize, ResizeOf(id, cgroup, region, bytes)).ok();
   }
   bool Uncharge(const std::string& id) {
     v1::UnchargeRequest request;
@@ -107,14 +101,7 @@ class PastTest : public ::testing::Test {
   }
 
   // Of the last command that changed anything.
-  google::protobuf::Timestamp LastTime() {
-    v1::ListEventsRequest request;
-    request.set_newest_first(true);
-    request.set_page_size(1);
-    const auto answer = Call(server_, &Stub::ListEvents, request);
-    EXPECT_TRUE(answer.ok() && answer.response.events_size() == 1);
-    return answer.response.events(0).time();
-  }
+  google::protobuf::Timestamp LastTime() { return NewestEvent(server_).time(); }
   std::vector<v1::Charge> Live() {
     v1::ListChargesRequest request;
     request.set_page_size(1000);

@@ -63,6 +63,17 @@ inline v1::ChargeRequest ChargeOf(const std::string& id, const std::string& cgro
   return request;
 }
 
+inline v1::ResizeRequest ResizeOf(const std::string& id, const std::string& cgroup,
+                                  const std::string& region, uint64_t bytes) {
+  v1::ResizeRequest request;
+  v1::ResizeItem* item = request.add_items();
+  item->set_charge_id(id);
+  item->set_cgroup(cgroup);
+  item->set_region(region);
+  item->set_bytes(bytes);
+  return request;
+}
+
 inline v1::SetLimitsRequest MaxOf(const std::string& cgroup, const std::string& region,
                                   uint64_t max) {
   v1::SetLimitsRequest request;
@@ -80,6 +91,17 @@ inline uint64_t UsageOf(TestServer& server, const std::string& cgroup, const std
   const auto answer = Call(server, &Stub::GetPool, request);
   EXPECT_TRUE(answer.ok()) << answer.status.error_message();
   return answer.response.pool().usage_bytes();
+}
+
+// The last event of the last command that changed anything.
+inline v1::Event NewestEvent(TestServer& server) {
+  v1::ListEventsRequest newest;
+  newest.set_newest_first(true);
+  newest.set_page_size(1);
+  const auto answer = Call(server, &Stub::ListEvents, newest);
+  EXPECT_TRUE(answer.ok()) << answer.status.error_message();
+  EXPECT_EQ(answer.response.events_size(), 1);
+  return answer.response.events_size() == 1 ? answer.response.events(0) : v1::Event();
 }
 
 }  // namespace dmem::server
