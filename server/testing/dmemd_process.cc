@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "core/check.h"
@@ -141,6 +143,13 @@ int DmemdProcess::Wait() {
 std::string DmemdProcess::log() const {
   MutexLock lock(&mutex_);
   return log_;
+}
+
+std::string FindDmemd(const char* program) {
+  const std::string in_runfiles = "server/dmemd";
+  std::error_code ignored;
+  if (std::filesystem::exists(in_runfiles, ignored)) return in_runfiles;
+  return std::filesystem::path(program).parent_path() / "../../server/dmemd";
 }
 
 }  // namespace dmem::server

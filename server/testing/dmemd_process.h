@@ -74,6 +74,10 @@ class DmemdProcess {
   std::string log_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Where a program that tests run, but people too, finds dmemd: as `bazel run` and tests have it, or
+// beside the program's own output. `program` is its argv[0].
+std::string FindDmemd(const char* program);
+
 }  // namespace dmem::server
 
 #endif  // SERVER_TESTING_DMEMD_PROCESS_H_

@@ -5,33 +5,20 @@
 // acknowledged was lost and nothing was done twice. docs/crash-testing.md.
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "CLI/CLI.hpp"
 #include "absl/time/clock.h"
+#include "server/testing/dmemd_process.h"
 #include "tests/crash/crash_run.h"
 #include "tests/crash/dmemd_victim.h"
 #include "tests/crash/report.h"
-
-namespace {
-
-// As `bazel run` and tests have it, or beside this program's own output.
-std::string FindDmemd(const char* program) {
-  const std::string in_runfiles = "server/dmemd";
-  std::error_code ignored;
-  if (std::filesystem::exists(in_runfiles, ignored)) return in_runfiles;
-  return std::filesystem::path(program).parent_path() / "../../server/dmemd";
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   dmem::crash::CrashRunOptions options;
   options.seed = static_cast<uint64_t>(absl::GetCurrentTimeNanos());
   double seconds_between = 0.5;
-  std::string binary = FindDmemd(argv[0]);
+  std::string binary = dmem::server::FindDmemd(argv[0]);
   CLI::App app("torture: kills dmemd while clients work on it, and checks what it remembers");
   app.add_option("--kills", options.crashes, "How often it is killed")->capture_default_str();
   app.add_option("--seed", options.seed,

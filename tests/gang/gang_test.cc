@@ -31,11 +31,11 @@
 #include "server/testing/temp_directory.h"
 #include "tests/gang/client_process.h"
 #include "tests/gang/event_counters.h"
+#include "tests/gang/gang_cluster.h"
 
 namespace dmem {
 namespace {
 
-constexpr uint64_t kDeviceBytes = uint64_t{80} << 30;
 constexpr int kDevices = 8;
 constexpr int kKillPercent = 30;
 constexpr int kStartsMax = 1000;  // Of one client: more, and it never gets anywhere.
@@ -102,28 +102,6 @@ class GangTest : public ::testing::Test {
         std::make_unique<client::Client>(client::MakeGrpcConnection(process_->grpc_address()));
   }
 
-  // cluster: NODES nodes of eight devices of 80 GiB. /gangs may use as much as they have.
-  void MakeCluster(int nodes) {
-    v1::RegisterGroupRequest group;
-    group.set_name("cluster");
-    ASSERT_TRUE(client_->RegisterGroup(group).ok());
-    for (int node = 0; node < nodes; ++node) {
-      for (int device = 0; device < kDevices; ++device) {
-        v1::RegisterRequest request;
-        request.mutable_region()->set_name(absl::StrCat("n", node, "/gpu", device));
-        request.mutable_region()->set_capacity_bytes(kDeviceBytes);
-        request.mutable_region()->set_parent("cluster");
-        ASSERT_TRUE(client_->Register(request).ok());
-      }
-    }
-    v1::SetLimitsRequest limits;
-    v1::LimitsUpdate& update = *limits.add_updates();
-    update.set_cgroup("/gangs");
-    update.set_region("cluster");
-    update.set_max_bytes(static_cast<uint64_t>(nodes) * kDevices * kDeviceBytes);
-    ASSERT_TRUE(client_->SetLimits(limits).ok());
-  }
-
   // That, counted from events alone, no counter was above its bound at any sequence, and that what
   // they add up to is what the ledger says.
   void CheckEvents() {
@@ -163,7 +141,8 @@ class GangTest : public ::testing::Test {
 
 TEST_F(GangTest, ExactlyTheGangsThatFitAreGrantedThoughTheirSchedulersDieInMidCall) {
   const Size size = SizeOfTest();
-  MakeCluster(size.room);
+  const absl::Status made = MakeGangCluster(*client_, "/gangs", size.room, kDevices);
+  ASSERT_TRUE(made.ok()) << made;
   const int64_t created_at = absl::ToUnixSeconds(absl::Now());
   std::vector<ClientReport> reports(size.processes);
   std::vector<std::thread> threads;

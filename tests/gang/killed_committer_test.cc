@@ -19,11 +19,11 @@
 #include "client/grpc_connection.h"
 #include "server/testing/test_server.h"
 #include "tests/gang/client_process.h"
+#include "tests/gang/gang_cluster.h"
 
 namespace dmem::server {
 namespace {
 
-constexpr uint64_t kDeviceBytes = uint64_t{80} << 30;
 constexpr int kNodes = 4;
 constexpr int kDevicesOfNode = 2;
 constexpr uint64_t kAll = kNodes * kDevicesOfNode * kDeviceBytes;
@@ -43,24 +43,8 @@ class KilledCommitterTest : public ::testing::Test {
   }
 
   void SetUp() override {
-    v1::RegisterGroupRequest group;
-    group.set_name("cluster");
-    ASSERT_TRUE(client_->RegisterGroup(group).ok());
-    for (int node = 0; node < kNodes; ++node) {
-      for (int device = 0; device < kDevicesOfNode; ++device) {
-        v1::RegisterRequest request;
-        request.mutable_region()->set_name(absl::StrCat("n", node, "/gpu", device));
-        request.mutable_region()->set_capacity_bytes(kDeviceBytes);
-        request.mutable_region()->set_parent("cluster");
-        ASSERT_TRUE(client_->Register(request).ok());
-      }
-    }
-    v1::SetLimitsRequest limits;
-    v1::LimitsUpdate& update = *limits.add_updates();
-    update.set_cgroup("/team");
-    update.set_region("cluster");
-    update.set_max_bytes(kAll);
-    ASSERT_TRUE(client_->SetLimits(limits).ok());
+    const absl::Status made = MakeGangCluster(*client_, "/team", kNodes, kDevicesOfNode);
+    ASSERT_TRUE(made.ok()) << made;
   }
 
   void Connect() {

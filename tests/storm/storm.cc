@@ -6,28 +6,15 @@
 // is not as it must be then, or if that took longer than --seconds-max.
 
 #include <cstdio>
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "CLI/CLI.hpp"
+#include "server/testing/dmemd_process.h"
 #include "tests/storm/storm_run.h"
-
-namespace {
-
-// As `bazel run` and tests have it, or beside this program's own output.
-std::string FindDmemd(const char* program) {
-  const std::string in_runfiles = "server/dmemd";
-  std::error_code ignored;
-  if (std::filesystem::exists(in_runfiles, ignored)) return in_runfiles;
-  return std::filesystem::path(program).parent_path() / "../../server/dmemd";
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   dmem::storm::StormOptions options;
-  options.dmemd = FindDmemd(argv[0]);
+  options.dmemd = dmem::server::FindDmemd(argv[0]);
   double seconds_max = 30;
   CLI::App app("storm: all agents of a cluster come back at once to a dmemd that was killed");
   app.add_option("--sessions", options.sessions, "Agents, each with a node and a session")

@@ -45,14 +45,14 @@ def spawn(arguments, **options):
                             **options)
 
 
-def await_stop(process, what, seconds=SECONDS_MAX):
+def await_stop(process, what, seconds=SECONDS_MAX, log=lambda: ""):
     """It was asked to; in the end it is killed."""
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        raise AssertionError(f"{what} did not stop within {seconds} s") from None
+        raise AssertionError(f"{what} did not stop within {seconds} s\n{log()}") from None
 
 
 class DmemdProcess:
@@ -102,7 +102,7 @@ class DmemdProcess:
     def stop(self):
         if self.is_running():
             self._process.send_signal(signal.SIGTERM)
-            await_stop(self._process, "dmemd")
+            await_stop(self._process, "dmemd", log=self.log)
 
     def _log_path(self):
         return os.path.join(self._directory, "dmemd.log")
