@@ -29,6 +29,16 @@ const char* StateName(HoldingState state) {
   return "";
 }
 
+// What would come of a limit; where it would be written over others, what these are.
+std::string LimitText(const LimitState& state) {
+  if (state.outcome != LimitOutcome::kDrifted) return std::string(LimitOutcomeName(state.outcome));
+  const uint64_t low = state.low_bytes.value_or(0);
+  const uint64_t max = state.max_bytes.value_or(kNoLimit);
+  if (low == 0 && max >= kNoLimit) return "would be written";
+  return absl::StrCat("would be written (low ", FormatByteSize(low), ", max ", FormatByteSize(max),
+                      " stand)");
+}
+
 }  // namespace
 
 std::string DryRun(NodeWatcher* watcher) {
@@ -54,11 +64,10 @@ std::string DryRun(NodeWatcher* watcher) {
                     FormatByteSize(holding.booked_bytes), SizeOrUnknown(holding.measured_bytes),
                     holding.is_measured_basis ? "MEASURED" : "BOOKED", StateName(holding.state)});
   }
-  Table limits({"NODE CGROUP", "REGION", "LOW", "MAX", "NOW"});
+  Table limits({"NODE CGROUP", "REGION", "LOW", "MAX", "OUTCOME"});
   for (const LimitState& state : watcher->Apply(LimitsOf(books))) {
     limits.AddRow({state.limit.cgroup, state.limit.region, FormatByteSize(state.limit.low_bytes),
-                   FormatByteSize(state.limit.max_bytes),
-                   std::string(LimitOutcomeName(state.outcome))});
+                   FormatByteSize(state.limit.max_bytes), LimitText(state)});
   }
   std::string text =
       absl::StrCat("Node ", sight.node, " is ", CapabilityName(watcher->capability()),

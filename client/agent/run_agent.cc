@@ -3,7 +3,6 @@
 
 #include "client/agent/run_agent.h"
 
-#include <prometheus/exposer.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -11,7 +10,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
-#include <exception>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,9 +17,14 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "client/agent/agent_http.h"
+#include "client/agent/config/about_key.h"
 #include "client/agent/config/agent_config.h"
 #include "client/agent/dry_run.h"
+#include "client/agent/gate_help.h"
 #include "client/agent/make_backend.h"
+#include "client/agent/monotonic_clock.h"
+#include "client/agent/pass_health.h"
 #include "client/agent/pods/api_pod_source.h"
 #include "client/agent/pods/file_pod_source.h"
 #include "client/agent/pods/kubelet_pod_source.h"
@@ -35,6 +38,9 @@ namespace {
 constexpr int kExitError = 1;
 constexpr int kExitUsage = 2;
 constexpr absl::Duration kCallTimeout = absl::Seconds(5);
+// A pass waits for pod sources, device software and an authority that does not answer, for each a
+// bounded time, and far less than this in sum.
+constexpr absl::Duration kPassSilenceMax = absl::Minutes(5);
 
 int Fail(const absl::Status& status, int code) {
   std::fprintf(stderr, "dmem-agent: %s\n", std::string(status.message()).c_str());
@@ -98,16 +104,13 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
   auto watcher = MakeWatcher(config, environment);
   if (!watcher.ok()) return Fail(watcher.status(), kExitUsage);
 
-  auto metrics = std::make_shared<AgentMetrics>();
-  std::unique_ptr<prometheus::Exposer> exposer;
+  AgentMetrics metrics;
+  PassHealth health(MonotonicNow, kPassSilenceMax);
+  std::unique_ptr<AgentHttp> http;
   if (!config.http.empty()) {
-    try {
-      exposer = std::make_unique<prometheus::Exposer>(config.http, 1);
-    } catch (const std::exception& error) {
-      return Fail(absl::UnavailableError("cannot listen on " + config.http + ": " + error.what()),
-                  kExitError);
-    }
-    exposer->RegisterCollectable(metrics);
+    auto started = AgentHttp::Start(config.http, &metrics, [&health] { return health.Check(); });
+    if (!started.ok()) return Fail(AboutKey("http", config.http, started.status()), kExitError);
+    http = *std::move(started);
   }
   // One attempt of each call: the next pass is the next attempt.
   RetryPolicy once;
@@ -118,16 +121,14 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
   const auto log = [&environment](const std::string& event, const std::string& what) {
     Log(environment.now(), event, what);
   };
-  Agent agent(&config, *std::move(watcher), client, &*incarnations, metrics.get(), environment.now,
-              log, parts);
-  log("started",
-      "version " + std::string(kVersion) + " on node " + config.node_name +
-          (exposer == nullptr
-               ? ""
-               : ", metrics on port " + std::to_string(exposer->GetListeningPorts().front())));
+  Agent agent(&config, *std::move(watcher), client, &*incarnations, &metrics, environment.now, log,
+              parts);
+  log("started", "version " + std::string(kVersion) + " on node " + config.node_name +
+                     (http == nullptr ? "" : ", metrics on port " + std::to_string(http->port())));
   const timespec interval = absl::ToTimespec(config.measure_interval);
   while (true) {
     agent.Pass();
+    health.PassEnded();
     const int signal = sigtimedwait(&stop, nullptr, &interval);
     if (signal > 0) break;
     if (signal < 0 && errno != EAGAIN && errno != EINTR) return kExitError;
@@ -178,12 +179,18 @@ int RunAgent(int argc, char** argv, const LinkParts& parts) {
   app.add_flag("--dry-run", dry_run,
                "Look once, print what would be charged and limited, change nothing anywhere");
   app.set_version_flag("--version", std::string("dmem-agent ") + kVersion);
-  CLI::App* gate = app.add_subcommand("gate", "Wait until a pod may start (exit 1: not in time)");
+  CLI::App* gate =
+      app.add_subcommand("gate", "Wait until a pod may start: until its device memory is charged");
   std::string uid, directory;
   double seconds = 60;
-  gate->add_option("UID", uid, "The pod's")->required();
-  gate->add_option("--dir", directory, "gate_dir of the configuration")->required();
-  gate->add_option("--timeout", seconds, "Seconds")->capture_default_str();
+  gate->add_option("UID", uid, "The pod's uid")->required();
+  gate->add_option("--dir", directory,
+                   "gate_dir of the agent's configuration, or where it is mounted")
+      ->required();
+  gate->add_option("--timeout", seconds, "How long, in seconds")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  gate->footer(std::string(kGateFooter) + kGatedPod);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -15,6 +15,7 @@ namespace dmem::client {
 namespace {
 
 constexpr size_t kBaseBytesMax = 108;
+constexpr char kAnnotationPrefix[] = "dmemd/";
 
 std::string BaseOf(absl::string_view kind, absl::string_view who, absl::string_view region) {
   std::string base = absl::StrCat(kind, "/", who, "/", region);
@@ -71,15 +72,29 @@ class Bookkeeper {
   }
 
   // Absent: the annotation is not there, or cannot be read.
-  std::optional<uint64_t> AmountOf(const Pod& pod, const char* annotation) {
+  static std::optional<uint64_t> AmountOf(const Pod& pod, const char* annotation) {
     const auto it = pod.annotations.find(annotation);
     if (it == pod.annotations.end()) return std::nullopt;
     const absl::StatusOr<uint64_t> bytes = ParseByteSize(it->second);
-    if (bytes.ok()) return *bytes;
-    books_.problems.push_back(absl::InvalidArgumentError(
-        absl::StrCat("annotation ", annotation, " of pod ", pod.name_space, "/", pod.name,
-                     " is not an amount of bytes: ", bytes.status().message())));
-    return std::nullopt;
+    return bytes.ok() ? std::optional<uint64_t>(*bytes) : std::nullopt;
+  }
+
+  // Once for each pod, whether it has devices or not: what is mistyped is to be seen before it
+  // matters.
+  void CheckAnnotations(const Pod& pod) {
+    for (const auto& [key, value] : pod.annotations) {
+      std::string why;
+      if (key == kLimitAnnotation || key == kRequestAnnotation) {
+        const absl::Status status = ParseByteSize(value).status();
+        if (!status.ok()) why = absl::StrCat("is not an amount of bytes: ", status.message());
+      } else if (absl::StartsWith(key, kAnnotationPrefix) && key != kChargeAnnotation) {
+        why = absl::StrCat("is not known; there are ", kLimitAnnotation, ", ", kRequestAnnotation,
+                           " and ", kChargeAnnotation);
+      }
+      if (why.empty()) continue;
+      books_.problems.push_back(absl::InvalidArgumentError(
+          absl::StrCat("annotation ", key, " of pod ", pod.name_space, "/", pod.name, " ", why)));
+    }
   }
 
   static bool HasDevice(const Pod& pod, const Device& device) {
@@ -125,6 +140,7 @@ class Bookkeeper {
 
   void AddPod(const SeenPod& seen) {
     const Pod& pod = seen.pod;
+    if (!HasEnded(pod)) CheckAnnotations(pod);
     if (pod.cgroup_uid.empty()) {
       // Only kubelet knows it so far; its charge needs its uid.
       if (pod.has_devices_known && !pod.containers.empty()) unidentified_ = true;

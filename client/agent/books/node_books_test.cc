@@ -113,6 +113,27 @@ TEST_F(NodeBooksTest, AnnotationThatIsNoAmountIsReportedAndNotGuessed) {
   EXPECT_EQ(books.holdings[0].booked_bytes, 47 * kGib);
 }
 
+TEST_F(NodeBooksTest, AnnotationsThatAreMistypedAreReportedOnceForAPodWithAnyNumberOfDevices) {
+  Device other = sight_.devices[0];
+  other.region = "gpu1";
+  other.device_ids = {"GPU-b"};
+  sight_.devices.push_back(other);
+  AddPod("u1").pod.annotations = {{kLimitAnnotation, "8Gi"}, {"dmemd/limits", "8Gi"}};
+  sight_.pods[0].pod.containers[0].devices[0].ids = {"GPU-a"};
+  sight_.pods[0].pod.containers[0].devices.push_back({"", {"GPU-b"}, "", ""});
+  AddPod("u2", /*given=*/false).pod.annotations = {{kRequestAnnotation, "8 giga"},
+                                                   {kChargeAnnotation, "job-7"},
+                                                   {"example.com/limit", "8 giga"}};
+  std::vector<std::string> problems;
+  for (const absl::Status& problem : MakeNodeBooks(sight_).problems)
+    problems.emplace_back(problem.message());
+  EXPECT_THAT(problems,
+              ElementsAre("annotation dmemd/limits of pod ml/pod-u1 is not known; there are "
+                          "dmemd/limit, dmemd/request and dmemd/charge-id",
+                          HasSubstr("annotation dmemd/request of pod ml/pod-u2 is not an amount of "
+                                    "bytes: ")));
+}
+
 TEST_F(NodeBooksTest, PodOnADeviceThatNobodyGaveToItIsBookedByMeasure) {
   AddPod("u1", /*given=*/false);
   AddProcess("u1", 3 * kGib);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/config/about_key.h"
 #include "client/error_facts.h"
 
 namespace dmem::client {
@@ -47,7 +48,7 @@ void Agent::Pass() {
   std::map<std::string, std::string> closed;
   for (const auto& [uid, waiting] : report.waiting) closed[uid] = waiting.why;
   if (absl::Status status = gate_.Set(report.admitted, closed); !status.ok())
-    problems.push_back(status);
+    problems.push_back(AboutKey("gate_dir", config_.gate_dir, status));
   WatchOverGrants(books);
   LogChanges(problems);
   // Otherwise it is not known.

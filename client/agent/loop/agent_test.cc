@@ -305,5 +305,20 @@ TEST_F(AgentTest, PodThatWaitsHasItsFileOnceItIsCharged) {
   EXPECT_FALSE(root_.Exists("u1"));
 }
 
+TEST_F(AgentTest, GateDirectoryThatIsNotThereIsNamedWithItsKey) {
+  config_.gate_dir = root_.path() + "/none";
+  MakeAgent();
+  Pod& pod = pods_.pods.emplace_back();
+  pod.name_space = "ml";
+  pod.name = "web";
+  pod.is_described = true;
+  pod.uid = pod.cgroup_uid = "u9";
+  pod.phase = "Pending";
+  pod.has_devices_known = true;
+  agent_->Pass();
+  EXPECT_THAT(log_, Contains(StartsWith(absl::StrCat("problem: gate_dir \"", config_.gate_dir,
+                                                     "\": cannot make "))));
+}
+
 }  // namespace
 }  // namespace dmem::client

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "client/agent/config/about_key.h"
 #include "client/agent/read_file.h"
 #include "client/agent/write_file.h"
 
@@ -39,7 +40,7 @@ absl::StatusOr<uint64_t> BootSeconds(const std::string& proc_root) {
 absl::StatusOr<Incarnations> Incarnations::Load(const std::string& proc_root,
                                                 const std::string& state_dir) {
   const absl::StatusOr<uint64_t> boot = BootSeconds(proc_root);
-  if (!boot.ok()) return boot.status();
+  if (!boot.ok()) return AboutKey("proc_root", proc_root, boot.status());
   const absl::StatusOr<std::string> id =
       ReadSmallFile(absl::StrCat(proc_root, "/sys/kernel/random/boot_id"), 1 << 10);
   const std::string boot_id(absl::StripAsciiWhitespace(id.value_or("")));

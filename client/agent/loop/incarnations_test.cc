@@ -130,7 +130,8 @@ TEST_F(IncarnationsTest, DirectoryThatCannotBeWrittenIsReportedAndNothingElse) {
 TEST_F(IncarnationsTest, WithoutABootTimeThereIsAnErrorThatNamesTheFile) {
   root_.Write("stat", "cpu 1 2 3\n");
   const absl::Status status = Incarnations::Load(root_.path(), root_.path()).status();
-  EXPECT_EQ(status.message(), absl::StrCat(root_.path(), "/stat has no line \"btime SECONDS\""));
+  EXPECT_EQ(status.message(), absl::StrCat("proc_root \"", root_.path(), "\": ", root_.path(),
+                                           "/stat has no line \"btime SECONDS\""));
 }
 
 }  // namespace
