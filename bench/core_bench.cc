@@ -38,6 +38,7 @@ void ReferenceLoop(benchmark::State& bench) {
   std::vector<Counter> counters(static_cast<size_t>(bench.range(0)));
   for (size_t i = 0; i + 1 < counters.size(); ++i) counters[i].parent = &counters[i + 1];
   for (auto _ : bench) {
+    static_cast<void>(_);
     for (Counter* c = &counters[0]; c != nullptr; c = c->parent) {
       const uint64_t sum = c->usage + kBytes;
       if (sum > c->max) break;
@@ -74,6 +75,7 @@ void ResolvedChargeUncharge(benchmark::State& bench) {
   FindStarts(state, cgroup, region, &item);
   int64_t time_us = kStartMicros;
   for (auto _ : bench) {
+    static_cast<void>(_);
     ++time_us;
     ChargeWalk walk(state, /*force=*/false);
     DMEM_CHECK(walk.Check(absl::MakeConstSpan(&item, 1)).ok());
@@ -104,6 +106,7 @@ void ChargeUncharge(benchmark::State& bench, bool keep_changes) {
   const ChargeItemSpec item = {path, "r", ByteCount(kBytes), absl::nullopt};
   uint64_t n = 0;
   for (auto _ : bench) {
+    static_cast<void>(_);
     const std::string id = absl::StrCat("charge-", ++n);
     const absl::string_view ids[] = {id};
     ChargeCommand charge;

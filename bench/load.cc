@@ -100,7 +100,7 @@ void FillCharge(const ChargeNumbers& numbers, uint64_t number, v1::ChargeRequest
       1000 * 1000);
   v1::ChargeItem* const item =
       request->items_size() > 0 ? request->mutable_items(0) : request->add_items();
-  const int i = static_cast<int>(number % (kTenants * kJobsPerTenant));
+  const int i = static_cast<int>(number % (uint64_t{kTenants} * kJobsPerTenant));
   item->set_cgroup(CgroupPath(i % kTenants, i / kTenants));
   item->set_region(RegionName(i));
   item->set_bytes(1 << 20);

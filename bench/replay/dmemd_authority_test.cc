@@ -98,7 +98,7 @@ class ScriptedService : public v1::QuotaService::Service {
  private:
   grpc::Status Next() {
     if (answers.empty()) return grpc::Status::OK;
-    const grpc::Status status = answers.front();
+    grpc::Status status = answers.front();
     answers.erase(answers.begin());
     return status;
   }

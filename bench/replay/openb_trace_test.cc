@@ -24,7 +24,7 @@ constexpr char kPodHeader[] =
     "deletion_time,scheduled_time\n";
 
 std::string Write(const std::string& text) {
-  const std::string path = ::testing::TempDir() + "/openb_trace_test.csv";
+  std::string path = ::testing::TempDir() + "/openb_trace_test.csv";
   std::ofstream(path) << text;
   return path;
 }

@@ -17,7 +17,6 @@ namespace dmem::client {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 const char kGpu[] = "nvidia/GPU-a";

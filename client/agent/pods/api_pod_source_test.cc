@@ -28,6 +28,7 @@ std::string PodText(const std::string& name, const std::string& version) {
 std::string ListText(const std::vector<std::string>& names, const std::string& version,
                      const std::string& next = "") {
   std::vector<std::string> pods;
+  pods.reserve(names.size());
   for (const std::string& name : names) pods.push_back(PodText(name, "1"));
   return absl::StrCat(R"({"metadata": {"resourceVersion": ")", version, R"(", "continue": ")", next,
                       R"("}, "items": [)", absl::StrJoin(pods, ","), "]}");
