@@ -76,6 +76,17 @@ class AgentTest(unittest.TestCase):
         node.end_process(101)
         self.await_items({})
 
+    def test_agent_is_healthy_also_while_the_authority_is_away(self):
+        node = self.node()
+        node.start()
+        node.await_lists(1)
+        self.assertEqual(node.http_get("/healthz"), "ok\n")
+        self.server.kill()
+        await_passes([node])
+        self.assertEqual(node.http_get("/healthz"), "ok\n")
+        self.server.start()
+        node.await_lists(1)
+
     def test_new_region_joins_the_configured_groups_and_stays_where_an_admin_puts_it(self):
         node = self.node(groups=["rack-1", "cluster"])
         node.start()

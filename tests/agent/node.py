@@ -96,12 +96,15 @@ class AgentProcess:
         with open(self._path("agent.log"), encoding="utf-8", errors="replace") as file:
             return file.read()
 
+    def http_get(self, path):
+        ports = re.findall(r"metrics on port (\d+)", self.log())
+        with urllib.request.urlopen(f"http://127.0.0.1:{ports[-1]}{path}",
+                                    timeout=SECONDS_MAX) as answer:
+            return answer.read().decode()
+
     def metrics(self):
         """{name or name{labels}: value}. Of the process that runs now, once it serves them."""
-        ports = re.findall(r"metrics on port (\d+)", self.log())
-        with urllib.request.urlopen(f"http://127.0.0.1:{ports[-1]}/metrics",
-                                    timeout=SECONDS_MAX) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.http_get("/metrics").splitlines()
         return {name: float(value) for name, value in
                 (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
