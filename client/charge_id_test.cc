@@ -18,6 +18,7 @@ TEST(ChargeIdTest, IdsOfManyThreadsAreDifferentAndValid) {
   constexpr size_t kThreads = 4, kEach = 2'500;
   std::vector<std::vector<std::string>> made(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (auto& ids : made) {
     threads.emplace_back([&ids] {
       for (size_t i = 0; i < kEach; ++i) ids.push_back(NewChargeId());

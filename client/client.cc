@@ -242,7 +242,7 @@ absl::Status Client::Watch(v1::WatchRequest request,
                            const std::function<bool(const v1::WatchResponse&)>& visit) {
   for (;;) {
     bool was_cut_off = false;
-    const absl::Status status =
+    absl::Status status =
         RetryLoop(policy_, environment_, Idempotency::kIdempotent, [&](absl::Duration) {
           bool has_advanced = false;
           const absl::Status end =

@@ -90,7 +90,7 @@ std::string ExplainUsage(const CLI::App& app, const std::vector<std::string>& ar
   const CLI::App* level = &app;
   size_t word = FirstWord(arguments, 0);
   while (word < arguments.size() && !level->get_subcommands({}).empty()) {
-    const std::string unknown = UnknownCommand(*level, arguments[word]);
+    std::string unknown = UnknownCommand(*level, arguments[word]);
     if (!unknown.empty()) return unknown;
     level = level->get_subcommand(arguments[word]);
     word = FirstWord(arguments, word + 1);

@@ -10,11 +10,8 @@
 namespace dmem::client {
 namespace {
 
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
-using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 constexpr absl::StatusCode kExhausted = absl::StatusCode::kResourceExhausted;

@@ -9,7 +9,6 @@ namespace dmem::client {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 TEST_F(DmemctlTest, EvictCandidatesShowsThePlan) {

@@ -75,14 +75,13 @@ absl::Status PrintNew(Session& session, const Options& options, absl::optional<u
   if (after.has_value()) request.mutable_from()->set_sequence(*after + 1);
   bool has_answered = false;
   for (;;) {
-    const absl::Status end =
-        session.client().Watch(request, [&](const v1::WatchResponse& response) {
-          has_answered = true;
-          *request.mutable_from() = response.progress();
-          request.set_after(true);
-          for (const v1::Event& event : response.events()) Print(session, event);
-          return true;
-        });
+    absl::Status end = session.client().Watch(request, [&](const v1::WatchResponse& response) {
+      has_answered = true;
+      *request.mutable_from() = response.progress();
+      request.set_after(true);
+      for (const v1::Event& event : response.events()) Print(session, event);
+      return true;
+    });
     if (!has_answered || !absl::IsUnavailable(end)) return end;
     session.Warn(absl::StrCat("what happens is shown once the server is back: ", end.message()));
   }

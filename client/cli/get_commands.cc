@@ -150,7 +150,7 @@ absl::StatusOr<v1::ListChargesResponse> FetchCharges(Session& session, const Sel
   }
   for (const std::string& name : selection.names) {
     request.set_charge_id(name);
-    const auto list = session.client().ListAllCharges(request);
+    auto list = session.client().ListAllCharges(request);
     if (!list.ok()) return list;
     all.MergeFrom(*list);
   }

@@ -139,7 +139,7 @@ absl::Status CheckNow(Session& session, const v1::Refusal& refusal, const v1::Ch
   item->set_cgroup(refusal.cgroup());
   item->set_region(refusal.region());
   item->set_bytes(refusal.bytes());
-  const absl::Status status = session.client().Charge(charge).status();
+  absl::Status status = session.client().Charge(charge).status();
   if (FactsOf(status).reason != "WRONG_KIND") return status;
   charge.mutable_ttl()->set_seconds(1);  // Only a reservation names a group.
   return session.client().Charge(charge).status();
