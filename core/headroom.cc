@@ -380,6 +380,7 @@ class Finder {
     for (const std::vector<HeadroomLimit>& set : sets) {
       if (answer_.limits.size() >= Headroom::kLimitsMax) break;
       std::vector<Index> pools;
+      pools.reserve(set.size());
       for (const HeadroomLimit& limit : set) pools.push_back(limit.pool);
       std::sort(pools.begin(), pools.end());
       // A node that is stopped by more than what stops another is not what one more waits for.

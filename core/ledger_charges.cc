@@ -249,7 +249,7 @@ absl::StatusOr<Ledger::ResizeStep> Ledger::ResolveResizeItem(const ResizeItemSpe
 
 absl::Status Ledger::CheckMayGrow(const ResizeStep& step) const {
   const PoolRecord& pool = state_.pools[step.pool];
-  const absl::Status takes_charges = CheckTakesCharges(state_, pool.region, step.spec->region);
+  absl::Status takes_charges = CheckTakesCharges(state_, pool.region, step.spec->region);
   if (!takes_charges.ok()) return takes_charges;
   if (state_.cgroups[pool.cgroup].is_dying) return CgroupDying(step.spec->cgroup);
   return absl::OkStatus();

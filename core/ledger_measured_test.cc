@@ -21,8 +21,8 @@ using ::testing::IsEmpty;
 
 class LedgerMeasuredTest : public LedgerTest {
  protected:
-  absl::StatusOr<ReportMeasuredResult> Report(std::vector<MeasuredRegionSpec> regions,
-                                              std::vector<MeasuredItemSpec> items = {}) {
+  absl::StatusOr<ReportMeasuredResult> Report(const std::vector<MeasuredRegionSpec>& regions,
+                                              const std::vector<MeasuredItemSpec>& items = {}) {
     auto result = ledger_.ReportMeasured({Tick(), 0, regions, items});
     Audit();
     return result;

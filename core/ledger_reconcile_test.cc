@@ -45,7 +45,7 @@ class LedgerReconcileTest : public SessionTest {
   }
 
   absl::StatusOr<ReconcileResult> Part(uint64_t session, uint64_t as_of, uint64_t part, bool last,
-                                       std::vector<ReconcileItemSpec> items,
+                                       const std::vector<ReconcileItemSpec>& items,
                                        absl::string_view id = "r1") {
     ReconcileCommand command;
     command.time = Tick();
@@ -61,8 +61,8 @@ class LedgerReconcileTest : public SessionTest {
     return result;
   }
   // In one part, of all that is known now.
-  absl::StatusOr<ReconcileResult> Reconcile(std::vector<ReconcileItemSpec> items) {
-    return Part(agent_, Now(), 0, true, std::move(items));
+  absl::StatusOr<ReconcileResult> Reconcile(const std::vector<ReconcileItemSpec>& items) {
+    return Part(agent_, Now(), 0, true, items);
   }
   uint64_t Now() const { return state().scalars.sequence; }
   bool IsLive(absl::string_view id) const { return state().FindCharge(id) != kNone; }

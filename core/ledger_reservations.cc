@@ -194,6 +194,7 @@ absl::StatusOr<CommitReservationResult> Ledger::CommitReservation(
   if (absl::Status status = CheckCommitBounds(*charge, placements); !status.ok()) return status;
 
   std::vector<WalkItem> walk_items;
+  walk_items.reserve(placements.size());
   for (const Placement& placement : placements) walk_items.push_back(placement.walk);
   ChargeWalk walk(state_, /*force=*/false);
   if (absl::Status status = walk.Check(walk_items); !status.ok()) {
@@ -305,7 +306,7 @@ absl::StatusOr<CancelReservationResult> Ledger::CancelReservation(
 }
 
 absl::StatusOr<Index> Ledger::RenewReservation(const RenewReservationCommand& command) {
-  const absl::StatusOr<Index> charge = FindLiveCharge(command.charge_id);
+  absl::StatusOr<Index> charge = FindLiveCharge(command.charge_id);
   if (!charge.ok()) return charge.status();
   if (!state_.charges[*charge].is_reserved) return NotReserved(command.charge_id);
   const int64_t expires_at_us = ServiceMicros(command.time + command.ttl);

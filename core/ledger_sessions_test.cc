@@ -11,7 +11,6 @@
 namespace dmem {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 class LedgerSessionsTest : public SessionTest {

@@ -272,8 +272,8 @@ TEST_F(LedgerTest, DroppedItemsOfOnePlaceAreTheHeldOneAndThenTheReservedOne) {
   ASSERT_TRUE(result.ok()) << result.status();
   ASSERT_EQ(result->dropped.items.size(), 2u * kCharges);
   for (int i = 0; i < kCharges; ++i) {
-    const DroppedItem &held = result->dropped.items[2 * i],
-                      &reserved = result->dropped.items[2 * i + 1];
+    const size_t at = 2 * static_cast<size_t>(i);
+    const DroppedItem &held = result->dropped.items[at], &reserved = result->dropped.items[at + 1];
     EXPECT_EQ(held.charge_id, absl::StrCat("c", i));
     EXPECT_EQ(held.bytes, B(1));
     EXPECT_FALSE(held.charge_ended);

@@ -43,7 +43,7 @@ TEST_F(LedgerTicksTest, ASessionFallsSilentWithItsTtlAndReleasesNothing) {
   Pass(1);
   EXPECT_EQ(StateOf(session), SessionState::kSilent);
   EXPECT_EQ(RegionStateOf("gpu"), RegionState::kStale);
-  Pass(24 * 3600);
+  Pass(int64_t{24} * 3600);
   EXPECT_EQ(StateOf(session), SessionState::kSilent) << "it answers for a region";
   EXPECT_EQ(Usage("/a", "gpu"), 40u);
 }
@@ -105,7 +105,7 @@ TEST_F(LedgerTicksTest, SilenceOfANodeThatIsReadyLosesNothing) {
   const uint64_t session = Open("agent", "n1", 7);
   ASSERT_TRUE(RegisterIn(session, "gpu", "n1", 100).ok());
   ASSERT_TRUE(ChargeOne("c1", "/a", "gpu", 40).ok());
-  Pass(2 * 3600);
+  Pass(int64_t{2} * 3600);
   EXPECT_EQ(RegionStateOf("gpu"), RegionState::kStale);
   EXPECT_TRUE(ChargeOne("c2", "/a", "gpu", 40).ok());
   ASSERT_TRUE(DeclareNotReady("n1").ok());

@@ -63,15 +63,16 @@ class SessionTest : public LedgerTest {
     return status;
   }
   absl::Status ReportFailed(uint64_t session, absl::string_view region, bool failed = true) {
-    const absl::Status status =
+    absl::Status status =
         ledger_.ReportRegionState({now_, session, region, failed, "fell off the bus"}).status();
     Audit();
     return status;
   }
 
   // Seconds pass, each with a Tick in which all of `heard` are renewed.
-  void Pass(int64_t seconds, std::vector<uint64_t> heard = {}) {
+  void Pass(int64_t seconds, const std::vector<uint64_t>& heard = {}) {
     std::vector<Renewal> renewals;
+    renewals.reserve(heard.size());
     for (const uint64_t session : heard) renewals.push_back({session, absl::ZeroDuration()});
     for (; seconds > 0; --seconds) {
       now_ += absl::Seconds(1);
