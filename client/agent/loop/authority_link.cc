@@ -17,6 +17,8 @@ namespace {
 
 constexpr size_t kItemsOfCallMax = 1000;
 constexpr char kAgentName[] = "dmem-agent";
+constexpr absl::string_view kNotAnswered =
+    "the authority does not answer, or not this node (the log of dmem-agent says why)";
 // A commit that was refused is asked for again after this: there is no way to ask what it would
 // come to.
 constexpr absl::Duration kCommitAgainAfter = absl::Seconds(10);
@@ -172,7 +174,6 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
     if (holding.charge_id.empty() && refused != refused_.end()) holding.charge_id = refused->second;
   }
   ForgetIds(sight);
-  ReportWaiting(*books);
   const bool is_list_due =
       now_() - reconciled_at_ >= config_.reconcile_interval || HasUnplaced(*books, known_);
   if (report_.is_connected && is_known_current_ && is_list_due && Reconcile(*books)) {
@@ -187,6 +188,7 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
   admissions_.Update(sight, *books, known_, report_.is_connected, config_.when_unreachable);
   if (session_.id() == 0) report_.is_connected = false;
   report_.admitted = admissions_.pods();
+  ReportWaiting(*books);
   report_.reconciled_as_of = reconciled_as_of_;
   report_.reported_as_of = reported_as_of_;
   return report_;
@@ -476,15 +478,16 @@ void AuthorityLink::ForgetIds(const NodeSight& sight) {
 
 void AuthorityLink::ReportWaiting(const NodeBooks& books) {
   for (const Holding& holding : books.holdings) {
-    if (holding.state != HoldingState::kPending) continue;
+    if (holding.state != HoldingState::kPending || report_.admitted.count(holding.pod_uid) > 0)
+      continue;
     const WaitingList::Refused* refused =
         waiting_.Now(holding.charge_id.empty() ? WaitingKey(holding.id_base, holding.region)
                                                : holding.charge_id);
-    if (refused == nullptr) continue;
+    if (refused == nullptr && report_.is_connected) continue;
     LinkReport::Waiting& waiting = report_.waiting[holding.pod_uid];
     waiting.pod = absl::StrCat(holding.pod_namespace, "/", holding.pod_name);
     absl::StrAppend(&waiting.why, waiting.why.empty() ? "" : "; ", holding.region, ": ",
-                    refused->why);
+                    refused != nullptr ? absl::string_view(refused->why) : kNotAnswered);
   }
 }
 

@@ -39,7 +39,7 @@ struct LinkReport {
   // was seen to hold; InfinitePast: never.
   absl::Time reconciled_as_of = absl::InfinitePast();
   absl::Time reported_as_of = absl::InfinitePast();
-  // Pods that were refused leave to start, by Pod::cgroup_uid.
+  // Pods that were refused leave to start, or could not ask for it, by Pod::cgroup_uid.
   struct Waiting {
     std::string pod;  // NAMESPACE/NAME
     std::string why;

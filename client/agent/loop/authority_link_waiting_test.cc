@@ -15,6 +15,7 @@ namespace dmem::client {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::Return;
 
 // A pod whose reservation is committed, and refused.
@@ -168,8 +169,15 @@ TEST_F(AuthorityLinkTest, PodThatWaitsAsksInEarnestOnceAndAgainWhenItWouldBeGran
   pass();
   EXPECT_THAT(asked, ElementsAre(v1::CHARGE_MODE_STRICT));
   answer = absl::UnavailableError("nobody answers");
-  EXPECT_FALSE(pass().is_connected);
+  config_.when_unreachable = UnreachablePolicy::kDeny;
+  report = pass();
+  EXPECT_FALSE(report.is_connected);
   EXPECT_THAT(asked, ElementsAre(v1::CHARGE_MODE_CHECK_ONLY));
+  EXPECT_THAT(report.waiting.at("u1").why, HasSubstr("n1/gpu0: the authority does not answer"));
+  config_.when_unreachable = UnreachablePolicy::kAllow;
+  report = pass();
+  EXPECT_THAT(report.admitted, ElementsAre("u1"));
+  EXPECT_TRUE(report.waiting.empty()) << "it does not wait";
   answer = absl::OkStatus();
   pass();
   EXPECT_THAT(asked, ElementsAre(v1::CHARGE_MODE_STRICT)) << "what was refused before is not known";
