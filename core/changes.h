@@ -165,14 +165,24 @@ struct NodeReadinessChanged {
   std::string why;
 };
 
+// An item of a charge, as it stands.
+struct ItemPlace {
+  std::string cgroup;  // The path that it has or, if dying, had.
+  std::string region;
+  ByteCount bytes;
+  bool is_reserved = false;
+};
+
 struct ReservationRenewed {
   std::string charge_id;
   int64_t expires_at_us = 0;
+  std::vector<ItemPlace> items;
 };
 
 struct ReleaseRequested {
   std::string charge_id;
   std::string by, why;
+  std::vector<ItemPlace> items;
 };
 
 // The end of a reconcile; what it changed stands beside it, item by item.

@@ -61,7 +61,18 @@ struct Describer {
     return absl::StrCat("cgroup ", c.path, " ", static_cast<int>(c.what));
   }
   std::string operator()(const ReleaseRequested& c) const {
-    return absl::StrCat("release of ", c.charge_id, " asked by ", c.by, ": ", c.why);
+    return absl::StrCat("release of ", c.charge_id, " asked by ", c.by, ": ", c.why,
+                        Listed(c.items));
+  }
+  std::string operator()(const ReservationRenewed& c) const {
+    return absl::StrCat("renewed ", c.charge_id, Listed(c.items));
+  }
+  static std::string Listed(const std::vector<ItemPlace>& items) {
+    std::string text;
+    for (const ItemPlace& item : items)
+      absl::StrAppend(&text, " ", item.cgroup, " ", item.region, " ", item.bytes.value(),
+                      item.is_reserved ? " reserved" : "");
+    return text;
   }
   template <typename Other>
   std::string operator()(const Other&) const {
@@ -220,7 +231,7 @@ TEST_F(ChangesTest, AGoneRegionIsRemovedWithItsLastCharge) {
   ASSERT_TRUE(ledger_.Unregister({Tick(), "gpu0", false}).ok());
   EXPECT_THAT(Told(), ElementsAre("region gpu0@2 4"));
   ASSERT_TRUE(RequestRelease({"c"}).ok());
-  EXPECT_THAT(Told(), ElementsAre("release of c asked by me: tests"));
+  EXPECT_THAT(Told(), ElementsAre("release of c asked by me: tests /a gpu0@2 7"));
   ASSERT_TRUE(Uncharge({"c"}).ok());
   EXPECT_THAT(Told(), ElementsAre("charge c cause 2 ended: removed /a gpu0@2 7->0 21 Bs",
                                   "region gpu0@2 5"));

@@ -200,6 +200,8 @@ class Ledger {
   // ledger_release.cc
   // Whether the command may give back a charge that is RELEASING. Errors: RELEASE_NEEDS_EVIDENCE.
   absl::Status CheckEvidence(Index charge, const UnchargeCommand& command) const;
+  // In their order in the charge.
+  std::vector<ItemPlace> PlacesOf(Index charge) const;
 
   // ledger_reservations.cc
   struct Placement;

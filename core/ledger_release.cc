@@ -39,10 +39,23 @@ absl::StatusOr<RequestReleaseResult> Ledger::RequestRelease(const RequestRelease
     editor().SetLifecycle(charge, EncodeChargeLifecycle(lifecycle));
     editor().MarkReleasing(charge);
     changes_.Add(ReleaseRequested{std::string(state_.charges[charge].id.view()),
-                                  std::string(command.requested_by), std::string(command.reason)});
+                                  std::string(command.requested_by), std::string(command.reason),
+                                  PlacesOf(charge)});
   }
   if (!requested.empty()) Commit(command.time);
   return result;
+}
+
+std::vector<ItemPlace> Ledger::PlacesOf(Index charge) const {
+  std::vector<ItemPlace> places;
+  for (Index i = state_.charges[charge].first_item; i != kNone;
+       i = state_.items[i].next_in_charge) {
+    const ItemRecord& item = state_.items[i];
+    const PoolRecord& pool = state_.pools[item.pool];
+    places.push_back({state_.CgroupPath(pool.cgroup), state_.RegionName(pool.region), item.bytes,
+                      item.is_reserved});
+  }
+  return places;
 }
 
 absl::Status Ledger::CheckEvidence(Index charge, const UnchargeCommand& command) const {

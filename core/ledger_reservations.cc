@@ -312,7 +312,8 @@ absl::StatusOr<Index> Ledger::RenewReservation(const RenewReservationCommand& co
   const int64_t expires_at_us = ServiceMicros(command.time + command.ttl);
   if (expires_at_us == state_.charges[*charge].expires_at_us) return charge;
   editor().SetExpiry(*charge, expires_at_us);
-  changes_.Add(ReservationRenewed{std::string(command.charge_id), expires_at_us});
+  changes_.Add(
+      ReservationRenewed{std::string(command.charge_id), expires_at_us, PlacesOf(*charge)});
   Commit(command.time);
   return charge;
 }

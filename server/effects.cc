@@ -203,7 +203,9 @@ struct Converter {
   }
   void operator()(const ReservationRenewed& change) const {
     event->set_kind(v1::EVENT_KIND_RESERVATION_RENEWED);
-    event->mutable_reservation_renewed()->set_charge_id(change.charge_id);
+    v1::ReservationRenewed* to = event->mutable_reservation_renewed();
+    to->set_charge_id(change.charge_id);
+    for (const ItemPlace& item : change.items) SetPlace(item, to->add_items());
   }
   void operator()(const ReleaseRequested& change) const {
     event->set_kind(v1::EVENT_KIND_RELEASE_REQUESTED);
@@ -211,6 +213,13 @@ struct Converter {
     to->set_charge_id(change.charge_id);
     to->set_requested_by(change.by);
     to->set_why(change.why);
+    for (const ItemPlace& item : change.items) SetPlace(item, to->add_items());
+  }
+  static void SetPlace(const ItemPlace& from, v1::ChargeItem* to) {
+    to->set_cgroup(from.cgroup);
+    to->set_region(from.region);
+    to->set_bytes(from.bytes.value());
+    to->set_reserved(from.is_reserved);
   }
   void operator()(const ReconcileEnded& change) const {
     event->set_kind(v1::EVENT_KIND_RECONCILED);
@@ -251,6 +260,21 @@ struct Converter {
     to->set_measured_bytes(change.measured.value());
   }
 };
+
+template <typename What>
+bool OmitItemsOf(What* what) {
+  what->set_omitted_items(static_cast<uint64_t>(what->items_size()));
+  what->clear_items();
+  return true;
+}
+
+// Leaves that it happened, without its items; false: it has none.
+bool OmitItems(v1::Event* event) {
+  if (event->has_charge_changed()) return OmitItemsOf(event->mutable_charge_changed());
+  if (event->has_release_requested()) return OmitItemsOf(event->mutable_release_requested());
+  if (event->has_reservation_renewed()) return OmitItemsOf(event->mutable_reservation_renewed());
+  return false;
+}
 
 // Appends it if it takes at most `bytes_max`.
 bool Append(const v1::Event& event, size_t bytes_max, std::string* out) {
@@ -296,13 +320,7 @@ uint64_t EffectsEncoder::Encode(const Changes& changes, size_t bytes_max, std::s
     event_->Clear();
     absl::visit(Converter{changes, event_.get()}, change);
     if (omitted == 0 && Append(*event_, room, out)) continue;
-    if (omitted == 0 && event_->has_charge_changed()) {
-      // That it happened, without its items.
-      v1::ChargeChanged* charge = event_->mutable_charge_changed();
-      charge->set_omitted_items(static_cast<uint64_t>(charge->items_size()));
-      charge->clear_items();
-      if (Append(*event_, room, out)) continue;
-    }
+    if (omitted == 0 && OmitItems(event_.get()) && Append(*event_, room, out)) continue;
     ++omitted;
   }
   if (omitted == 0) return 0;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "core/changes.h"
 #include "core/ledger.h"
@@ -46,6 +47,27 @@ TEST(EffectsTest, WhatWasMeasuredBeforeAndDoesNotFitIsCountedAsOneEvent) {
   EXPECT_EQ(effects.measured_before_plus_1_size(), 0);
   ASSERT_EQ(effects.events_size(), 1);
   EXPECT_EQ(effects.events(0).omitted().events(), 1u);
+}
+
+TEST(EffectsTest, ReleaseOrRenewalOfMoreItemsThanFitIsToldWithoutThem) {
+  const std::vector<ItemPlace> items(3, {"/a-cgroup-of-some-length", "n1/gpu0", ByteCount(1), {}});
+  Changes changes;
+  changes.Keep(true);
+  changes.Add(ReleaseRequested{"c1", "me", "tests", items});
+  changes.Add(ReservationRenewed{"c2", 0, items});
+  changes.Seal(Ledger().state());
+  std::string encoded;
+  EXPECT_EQ(EffectsEncoder().Encode(changes, 1 << 20, &encoded), 0u);
+  EXPECT_EQ(Parsed(encoded).events(0).release_requested().items_size(), 3);
+  EXPECT_EQ(Parsed(encoded).events(1).reservation_renewed().items_size(), 3);
+  encoded.clear();
+  EXPECT_EQ(EffectsEncoder().Encode(changes, 120, &encoded), 0u);
+  const store::v1::Effects effects = Parsed(encoded);
+  ASSERT_EQ(effects.events_size(), 2);
+  EXPECT_EQ(effects.events(0).release_requested().charge_id(), "c1");
+  EXPECT_EQ(effects.events(0).release_requested().items_size(), 0);
+  EXPECT_EQ(effects.events(0).release_requested().omitted_items(), 3u);
+  EXPECT_EQ(effects.events(1).reservation_renewed().omitted_items(), 3u);
 }
 
 TEST(EffectsTest, ChangesThatDoNotFitAreCounted) {

@@ -94,9 +94,15 @@ void ForEachName(const v1::Event& event, const Visit& visit) {
     case v1::Event::kRegionStateChanged:
       return visit("", event.region_state_changed().region(), "");
     case v1::Event::kReservationRenewed:
-      return visit("", "", event.reservation_renewed().charge_id());
+      visit("", "", event.reservation_renewed().charge_id());
+      for (const v1::ChargeItem& item : event.reservation_renewed().items())
+        visit(item.cgroup(), item.region(), event.reservation_renewed().charge_id());
+      return;
     case v1::Event::kReleaseRequested:
-      return visit("", "", event.release_requested().charge_id());
+      visit("", "", event.release_requested().charge_id());
+      for (const v1::ChargeItem& item : event.release_requested().items())
+        visit(item.cgroup(), item.region(), event.release_requested().charge_id());
+      return;
     case v1::Event::kCgroupChanged:
       return visit(event.cgroup_changed().cgroup(), "", "");
     case v1::Event::kUnattributedChanged:

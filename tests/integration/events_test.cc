@@ -274,6 +274,41 @@ TEST_F(EventsTest, FiltersPassWhatNamesTheirObjectOrWhatIsBelowIt) {
   EXPECT_THAT(ids(filter), ElementsAre("c3"));
 }
 
+TEST_F(EventsTest, WhatNamesOnlyAChargeIsFoundByItsCgroupsAndRegionsToo) {
+  v1::ChargeRequest reserve = ChargeOf("c1", "/a/b", "n1/gpu0", 5);
+  reserve.mutable_ttl()->set_seconds(60);
+  ASSERT_TRUE(Call(server_, &Stub::Charge, reserve).ok());
+  v1::RenewRequest renew;
+  renew.set_charge_id("c1");
+  renew.mutable_ttl()->set_seconds(120);
+  ASSERT_TRUE(Call(server_, &Stub::Renew, renew).ok());
+  ASSERT_TRUE(Charge("c2", "/a/b", "n1/gpu0", 7));
+  v1::RequestReleaseRequest release;
+  release.add_charge_ids("c2");
+  release.set_requested_by("me");
+  release.set_reason("tests");
+  ASSERT_TRUE(Call(server_, &Stub::RequestRelease, release).ok());
+  const auto found = [this](const std::string& cgroup, const std::string& region) {
+    v1::ListEventsRequest request;
+    request.mutable_filter()->set_cgroup(cgroup);
+    request.mutable_filter()->set_region(region);
+    request.mutable_filter()->add_kinds(v1::EVENT_KIND_RELEASE_REQUESTED);
+    request.mutable_filter()->add_kinds(v1::EVENT_KIND_RESERVATION_RENEWED);
+    return List(request);
+  };
+  const std::vector<v1::Event> events = found("/a", "g");
+  ASSERT_EQ(events.size(), 2u);
+  ASSERT_EQ(events[0].reservation_renewed().items_size(), 1);
+  EXPECT_EQ(events[0].reservation_renewed().items(0).bytes(), 5u);
+  EXPECT_TRUE(events[0].reservation_renewed().items(0).reserved());
+  ASSERT_EQ(events[1].release_requested().items_size(), 1);
+  EXPECT_EQ(events[1].release_requested().items(0).cgroup(), "/a/b");
+  EXPECT_EQ(events[1].release_requested().items(0).region(), "n1/gpu0");
+  EXPECT_EQ(events[1].release_requested().items(0).bytes(), 7u);
+  EXPECT_TRUE(found("/ab", "").empty());
+  EXPECT_TRUE(found("", "n2/gpu0").empty());
+}
+
 TEST_F(EventsTest, SinceAndUntilCutAtTheirTimes) {
   Churn(40, 5);
   const std::vector<v1::Event> all = List();
