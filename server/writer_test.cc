@@ -320,16 +320,22 @@ TEST_F(WriterTest, WhatDoesNotFitInARecordWaitsForTheNext) {
   const auto release = HoldWriter();
   std::vector<std::shared_ptr<Outcome>> outcomes;
   constexpr size_t kBytes = 400 << 10;
+  std::promise<void> second_is_full;
   outcomes.reserve(5);
   for (int i = 0; i < 5; ++i) {
     outcomes.push_back(Enqueue(
-        [i](Turn* turn) {
+        [i, &second_is_full](Turn* turn) {
           MakeGroup(turn, "g" + std::to_string(i), kBytes);
+          if (i == 3) second_is_full.set_value();
           return true;
         },
         kBytes));
   }
+  // The end of the first record's commit would end the second, full or not.
+  store_.BlockAppends();
   release->set_value();
+  second_is_full.get_future().wait();
+  store_.ReleaseAll();
   for (const auto& outcome : outcomes) EXPECT_TRUE(outcome->future.get().ok());
   const RecordCounter durable = Durable();
   EXPECT_EQ(durable.ranges.size(), 3u);
