@@ -18,6 +18,7 @@ ClientProcess::ClientProcess(std::vector<std::string> arguments) {
   // Not for other clients to inherit, or their ends would be waited for.
   if (pipe2(ends, O_CLOEXEC) != 0) return;
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(&argument[0]);
   argv.push_back(nullptr);
   const pid_t parent = getpid();

@@ -7,18 +7,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cstdint>
+
+#include "absl/strings/numbers.h"
 
 namespace dmem::server {
 
 HttpAnswer HttpRequest(const std::string& address, const std::string& method,
                        const std::string& path) {
   const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  HttpAnswer answer;
+  if (!absl::SimpleAtoi(address.substr(colon + 1), &port)) return answer;
   sockaddr_in to = {};
   to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(std::atoi(address.c_str() + colon + 1)));
+  to.sin_port = htons(static_cast<uint16_t>(port));
   inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
-  HttpAnswer answer;
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0) {
     const std::string request = method + " " + path + " HTTP/1.0\r\nContent-Length: 0\r\n\r\n";
@@ -29,8 +33,8 @@ HttpAnswer HttpRequest(const std::string& address, const std::string& method,
       received.append(buffer, static_cast<size_t>(n));
     }
     const size_t head_end = received.find("\r\n\r\n");
-    if (received.compare(0, 7, "HTTP/1.") == 0 && head_end != std::string::npos) {
-      answer.code = std::atoi(received.c_str() + 9);
+    if (received.compare(0, 7, "HTTP/1.") == 0 && head_end != std::string::npos &&
+        absl::SimpleAtoi(received.substr(9, 3), &answer.code)) {
       answer.body = received.substr(head_end + 4);
     }
   }
