@@ -10,7 +10,7 @@
 namespace dmem::client {
 
 // An error of the node that a key of the configuration leads to, with what to look at there:
-// `state_dir "/var/lib/x": cannot make ...`. OK stays OK.
+// `gate_dir "/run/x": cannot make ...`. OK stays OK.
 absl::Status AboutKey(absl::string_view key, absl::string_view value, const absl::Status& status);
 
 }  // namespace dmem::client

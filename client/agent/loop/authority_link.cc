@@ -46,6 +46,11 @@ std::string WaitingKey(absl::string_view id_base, absl::string_view region) {
   return absl::StrCat(id_base, "~ in ", region);
 }
 
+// The id base and the region.
+std::pair<std::string, std::string> PurposeOf(const v1::ChargeRequest& request) {
+  return {request.charge_id().substr(0, request.charge_id().find('~')), request.items(0).region()};
+}
+
 KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
   KnownItem known;
   known.charge_id = charge.charge_id();
@@ -360,10 +365,9 @@ bool AuthorityLink::Commit(const v1::CommitRequest& request) {
 
 // Who was refused leave to start asks what the answer would be first.
 bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
-  const v1::ChargeItem& item = request.items(0);
-  const std::string base = request.charge_id().substr(0, request.charge_id().find('~'));
-  const std::string key = WaitingKey(base, item.region());
-  const std::string asked = item.SerializeAsString();
+  const auto [base, region] = PurposeOf(request);
+  const std::string key = WaitingKey(base, region);
+  const std::string asked = request.items(0).SerializeAsString();
   const WaitingList::Refused* before = waiting_.Before(key, asked);
   if (before == nullptr || request.mode() == v1::CHARGE_MODE_FORCE) return ChargeInEarnest(request);
   v1::ChargeRequest check = request;
@@ -377,14 +381,13 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
 }
 
 bool AuthorityLink::ChargeInEarnest(const v1::ChargeRequest& request) {
-  const v1::ChargeItem& item = request.items(0);
-  const std::string base = request.charge_id().substr(0, request.charge_id().find('~'));
-  const auto key = std::make_pair(base, item.region());
+  const std::string asked = request.items(0).SerializeAsString();
+  const auto key = PurposeOf(request);
   // The same again, should the last one have arrived; unless it asks for something else now.
   v1::ChargeRequest sent = request;
   const auto unanswered = unanswered_.find(key);
   if (unanswered != unanswered_.end() && unanswered->second.mode() == request.mode() &&
-      unanswered->second.items(0).SerializeAsString() == item.SerializeAsString()) {
+      unanswered->second.items(0).SerializeAsString() == asked) {
     sent = unanswered->second;
   } else if (unanswered != unanswered_.end()) {
     v1::UnchargeRequest cancel;  // Spends the id, whether it arrived or not.
@@ -401,8 +404,8 @@ bool AuthorityLink::ChargeInEarnest(const v1::ChargeRequest& request) {
   // That a pod at the gate waits is no problem of the agent's.
   if (IsNotTaken(response.status()) && sent.mode() != v1::CHARGE_MODE_FORCE) {
     unanswered_.erase(key);
-    waiting_.Add(WaitingKey(base, item.region()),
-                 {item.SerializeAsString(), now_(), std::string(response.status().message())});
+    waiting_.Add(WaitingKey(key.first, key.second),
+                 {asked, now_(), std::string(response.status().message())});
     return true;
   }
   if (!Take("Charge", response.status())) return false;

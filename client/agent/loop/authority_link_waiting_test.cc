@@ -22,16 +22,10 @@ using ::testing::Return;
 class RefusedCommitTest : public AuthorityLinkTest {
  protected:
   RefusedCommitTest() {
-    sight_.node = "n1";
-    sight_.devices = {DeviceOf("gpu0")};
-    sight_.devices[0].device_ids = {"GPU-a"};
+    sight_ = OnePod("");
     sight_.pods_are_complete = true;
-    SeenPod& seen = sight_.pods.emplace_back();
-    seen.pod.cgroup_uid = "u1";
-    seen.pod.has_devices_known = true;
-    seen.pod.annotations[kChargeAnnotation] = "job-7";
-    seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
-    seen.mapped.cgroup = "/ns/ml";
+    sight_.pods[0].pod.annotations[kChargeAnnotation] = "job-7";
+    sight_.pods[0].mapped.cgroup = "/ns/ml";
     Refuse(absl::ResourceExhaustedError("the device is full"));
     // All is as the first pass leaves it.
     link_->Connect();
@@ -122,17 +116,10 @@ TEST_F(RefusedCommitTest, ThatAReservationHasEndedIsRememberedAsLongAsItsPodIsTh
 }
 
 TEST_F(AuthorityLinkTest, PodThatWaitsAsksInEarnestOnceAndAgainWhenItWouldBeGranted) {
-  NodeSight sight;
-  sight.node = "n1";
-  sight.devices = {DeviceOf("gpu0")};
-  sight.devices[0].device_ids = {"GPU-a"};
-  SeenPod& seen = sight.pods.emplace_back();
-  seen.pod.cgroup_uid = "u1";
+  NodeSight sight = OnePod("Pending");
+  SeenPod& seen = sight.pods[0];
   seen.pod.name_space = "ml";
   seen.pod.name = "web";
-  seen.pod.phase = "Pending";
-  seen.pod.has_devices_known = true;
-  seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
   seen.mapped.cgroup = "/ns/ml";
   absl::Status answer = absl::ResourceExhaustedError("full");
   std::vector<v1::ChargeMode> asked;
@@ -141,10 +128,7 @@ TEST_F(AuthorityLinkTest, PodThatWaitsAsksInEarnestOnceAndAgainWhenItWouldBeGran
           [&](const v1::ChargeRequest& request, auto) -> absl::StatusOr<v1::ChargeResponse> {
             asked.push_back(request.mode());
             if (!answer.ok()) return answer;
-            v1::ChargeResponse response;
-            response.mutable_charge()->set_charge_id(request.charge_id());
-            *response.mutable_charge()->mutable_items() = request.items();
-            return response;
+            return Granted(request);
           });
   const auto pass = [&] {
     NodeBooks books;
@@ -184,15 +168,7 @@ TEST_F(AuthorityLinkTest, PodThatWaitsAsksInEarnestOnceAndAgainWhenItWouldBeGran
 }
 
 TEST_F(AuthorityLinkTest, PodThatWaitedIsChargedInThePassInWhichThereIsRoom) {
-  NodeSight sight;
-  sight.node = "n1";
-  sight.devices = {DeviceOf("gpu0")};
-  sight.devices[0].device_ids = {"GPU-a"};
-  SeenPod& seen = sight.pods.emplace_back();
-  seen.pod.cgroup_uid = "u1";
-  seen.pod.phase = "Pending";
-  seen.pod.has_devices_known = true;
-  seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
+  const NodeSight sight = OnePod("Pending");
   const auto pass = [&] {
     NodeBooks books;
     link_->Connect();
@@ -204,10 +180,7 @@ TEST_F(AuthorityLinkTest, PodThatWaitedIsChargedInThePassInWhichThereIsRoom) {
   EXPECT_CALL(*connection_, Charge)
       .Times(2)
       .WillRepeatedly([](const v1::ChargeRequest& request, auto) {
-        v1::ChargeResponse response;
-        response.mutable_charge()->set_charge_id(request.charge_id());
-        *response.mutable_charge()->mutable_items() = request.items();
-        return absl::StatusOr<v1::ChargeResponse>(response);
+        return absl::StatusOr<v1::ChargeResponse>(Granted(request));
       });
   const LinkReport report = pass();
   EXPECT_THAT(report.admitted, ElementsAre("u1"));
@@ -260,18 +233,10 @@ TEST_F(AuthorityLinkTest, IdOfAPodsReservationIsForgottenOnceThePodAndTheChargeA
 }
 
 TEST_F(AuthorityLinkTest, AgentThatStartsAnewHoldsOnToAReservationWhosePodWentMeanwhile) {
-  NodeSight sight;
-  sight.node = "n1";
-  sight.devices = {DeviceOf("gpu0")};  // It does not say which processes are on it.
-  sight.devices[0].device_ids = {"GPU-a"};
+  NodeSight sight = OnePod("Running");  // gpu0 does not say which processes are on it.
   sight.devices[0].used_bytes = 1;
   sight.pods_are_complete = true;
-  SeenPod& seen = sight.pods.emplace_back();
-  seen.pod.cgroup_uid = "u1";
-  seen.pod.phase = "Running";
-  seen.pod.has_devices_known = true;
-  seen.pod.annotations[kChargeAnnotation] = "job-7";
-  seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
+  sight.pods[0].pod.annotations[kChargeAnnotation] = "job-7";
   v1::Charge charge;
   charge.set_charge_id("job-7");
   v1::ChargeItem* item = charge.add_items();

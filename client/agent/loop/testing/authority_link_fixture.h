@@ -64,9 +64,7 @@ class AuthorityLinkTest : public ::testing::Test {
     });
     ON_CALL(*connection_, Charge).WillByDefault([this](const v1::ChargeRequest& request, auto) {
       ++sequence_;
-      v1::ChargeResponse response;
-      response.mutable_charge()->set_charge_id(request.charge_id());
-      *response.mutable_charge()->mutable_items() = request.items();
+      const v1::ChargeResponse response = Granted(request);
       charges_.push_back(response.charge());
       return absl::StatusOr<v1::ChargeResponse>(response);
     });
@@ -79,6 +77,27 @@ class AuthorityLinkTest : public ::testing::Test {
     once.attempts_max = 1;
     link_ = std::make_unique<AuthorityLink>(&config_, std::make_shared<Client>(connection_, once),
                                             incarnations_.get(), [this] { return now_; });
+  }
+
+  static v1::ChargeResponse Granted(const v1::ChargeRequest& request) {
+    v1::ChargeResponse response;
+    response.mutable_charge()->set_charge_id(request.charge_id());
+    *response.mutable_charge()->mutable_items() = request.items();
+    return response;
+  }
+
+  // gpu0, which is given to the pod u1.
+  static NodeSight OnePod(const std::string& phase) {
+    NodeSight sight;
+    sight.node = "n1";
+    sight.devices = {DeviceOf("gpu0")};
+    sight.devices[0].device_ids = {"GPU-a"};
+    SeenPod& seen = sight.pods.emplace_back();
+    seen.pod.cgroup_uid = "u1";
+    seen.pod.phase = phase;
+    seen.pod.has_devices_known = true;
+    seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
+    return sight;
   }
 
   static Device DeviceOf(const std::string& region) {
