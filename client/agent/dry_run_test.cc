@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/agent/books/pod_annotations.h"
 #include "client/agent/fake/make_fake_backend.h"
 #include "client/agent/testing/scripted_sources.h"
 #include "client/agent/testing/temp_directory.h"

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "client/agent/books/pod_annotations.h"
 #include "tests/agent/simulated_node.h"
 
 namespace dmem::client {

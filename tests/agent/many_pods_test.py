@@ -30,7 +30,7 @@ class ManyPodsTest(unittest.TestCase):
         self.addCleanup(lambda: stop_all(self.nodes))
         for index in range(NODES):
             node = Node(directory.name, f"n{index}", self.server, measure_interval="250ms",
-                        when_unreachable=when_unreachable)
+                        when_unreachable=when_unreachable, unreachable_grace="1s")
             node.start()
             self.nodes.append(node)
         eventually(lambda: len(self.regions()) == NODES, "all devices are registered")

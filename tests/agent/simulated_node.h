@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "client/agent/books/pod_annotations.h"
 #include "client/agent/loop/agent.h"
 #include "client/agent/testing/scripted_agent.h"
 #include "client/agent/testing/temp_directory.h"

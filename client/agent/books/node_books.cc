@@ -6,23 +6,15 @@
 #include <algorithm>
 #include <tuple>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "client/cli/byte_size.h"
+#include "client/agent/books/charge_ids.h"
+#include "client/agent/books/pod_annotations.h"
 
 namespace dmem::client {
 namespace {
 
-constexpr size_t kBaseBytesMax = 108;
-constexpr char kAnnotationPrefix[] = "dmemd/";
-
-std::string BaseOf(absl::string_view kind, absl::string_view who, absl::string_view region) {
-  std::string base = absl::StrCat(kind, "/", who, "/", region);
-  if (base.size() <= kBaseBytesMax && !absl::StrContains(base, "~")) return base;
-  return absl::StrCat(kind, "/", absl::Hex(StableIdHash(who), absl::kZeroPad16), "/",
-                      absl::Hex(StableIdHash(region), absl::kZeroPad16));
-}
+bool IsOver(const Pod* pod) { return pod == nullptr || HasEnded(*pod) || pod->is_deleting; }
 
 uint64_t GrantableOf(const Device& device) {
   const uint64_t reserved = std::min(device.capacity_bytes, device.reserved_bytes.value_or(0));
@@ -39,7 +31,6 @@ class Bookkeeper {
       seen.bytes += process.used_bytes.value_or(0);
     }
     for (const KnownItem& item : sight.known) {
-      known_[{item.charge_id, item.region}] = &item;
       // Two of one base: the later one was sent by an agent that ended before the answer came. It
       // is taken for that of a pod that is gone.
       known_by_base_.emplace(
@@ -48,15 +39,13 @@ class Bookkeeper {
   }
 
   NodeBooks Run() {
+    for (const auto& [uid, id] : sight_.remembered_ids) named_by_[id].insert(uid);
     for (const SeenPod& pod : sight_.pods) AddPod(pod);
     AddStrangers();
-    AddGonePods();
-    AgreeOnCgroups();
-    std::sort(books_.holdings.begin(), books_.holdings.end(),
-              [](const Holding& a, const Holding& b) {
-                return std::tie(a.region, a.id_base, a.charge_id) <
-                       std::tie(b.region, b.id_base, b.charge_id);
-              });
+    Sort();
+    ShareOut(sight_.known, &books_.holdings);
+    AddUnheld();
+    Sort();
     return std::move(books_);
   }
 
@@ -71,30 +60,12 @@ class Bookkeeper {
     return absl::StrCat(sight_.node, "/", local);
   }
 
-  // Absent: the annotation is not there, or cannot be read.
-  static std::optional<uint64_t> AmountOf(const Pod& pod, const char* annotation) {
-    const auto it = pod.annotations.find(annotation);
-    if (it == pod.annotations.end()) return std::nullopt;
-    const absl::StatusOr<uint64_t> bytes = ParseByteSize(it->second);
-    return bytes.ok() ? std::optional<uint64_t>(*bytes) : std::nullopt;
-  }
-
-  // Once for each pod, whether it has devices or not: what is mistyped is to be seen before it
-  // matters.
-  void CheckAnnotations(const Pod& pod) {
-    for (const auto& [key, value] : pod.annotations) {
-      std::string why;
-      if (key == kLimitAnnotation || key == kRequestAnnotation) {
-        const absl::Status status = ParseByteSize(value).status();
-        if (!status.ok()) why = absl::StrCat("is not an amount of bytes: ", status.message());
-      } else if (absl::StartsWith(key, kAnnotationPrefix) && key != kChargeAnnotation) {
-        why = absl::StrCat("is not known; there are ", kLimitAnnotation, ", ", kRequestAnnotation,
-                           " and ", kChargeAnnotation);
-      }
-      if (why.empty()) continue;
-      books_.problems.push_back(absl::InvalidArgumentError(
-          absl::StrCat("annotation ", key, " of pod ", pod.name_space, "/", pod.name, " ", why)));
-    }
+  void Sort() {
+    std::sort(books_.holdings.begin(), books_.holdings.end(),
+              [](const Holding& a, const Holding& b) {
+                return std::tie(a.region, a.id_base, a.charge_id, a.pod_uid) <
+                       std::tie(b.region, b.id_base, b.charge_id, b.pod_uid);
+              });
   }
 
   static bool HasDevice(const Pod& pod, const Device& device) {
@@ -131,44 +102,65 @@ class Bookkeeper {
     return !uid.empty() && by_processes_.count({uid, local}) > 0;
   }
 
+  // The item that is held under an id; of several, one that no holding is under by its cgroup.
+  const KnownItem* FindHeld(const std::string& id, const std::string& region) const {
+    const KnownItem* first = nullptr;
+    for (const KnownItem& item : sight_.known) {
+      if (item.is_reserved || item.charge_id != id || item.region != region) continue;
+      const bool is_taken =
+          std::any_of(books_.holdings.begin(), books_.holdings.end(), [&](const Holding& holding) {
+            return holding.charge_id == id && holding.region == region &&
+                   holding.cgroup == item.cgroup;
+          });
+      if (!is_taken) return &item;
+      if (first == nullptr) first = &item;
+    }
+    return first;
+  }
+
   // An id that a pod may hold under: of a reservation that has ended only what is held already.
-  bool IsUsable(const std::string& id, const std::string& region) const {
-    if (sight_.ended_ids.count(id) == 0) return true;
-    const auto known = known_.find({id, region});
-    return known != known_.end() && !known->second->is_reserved;
+  bool IsUsable(const std::string& id, const Holding& holding) const {
+    const auto ended = sight_.ended_ids.lower_bound({id, ""});
+    const bool is_for_any = ended != sight_.ended_ids.end() && ended->first == id;
+    // Of a pod that is gone the tenant is not known.
+    const bool is_ended = pods_.count(holding.pod_uid) > 0
+                              ? sight_.ended_ids.count({id, holding.cgroup}) > 0
+                              : is_for_any;
+    return !is_ended || FindHeld(id, holding.region) != nullptr;
   }
 
   void AddPod(const SeenPod& seen) {
     const Pod& pod = seen.pod;
-    if (!HasEnded(pod)) CheckAnnotations(pod);
+    if (!HasEnded(pod)) {
+      // Whether it has devices or not: what is mistyped is to be seen before it matters.
+      for (absl::Status& problem : AnnotationProblems(pod))
+        books_.problems.push_back(std::move(problem));
+    }
     if (pod.cgroup_uid.empty()) {
       // Only kubelet knows it so far; its charge needs its uid.
       if (pod.has_devices_known && !pod.containers.empty()) unidentified_ = true;
       return;
     }
-    uids_.insert(pod.cgroup_uid);
+    pods_[pod.cgroup_uid] = &seen;
+    const auto named = pod.annotations.find(kChargeAnnotation);
+    if (named != pod.annotations.end()) named_by_[named->second].insert(pod.cgroup_uid);
     for (const Device& device : sight_.devices) AddPodOnDevice(seen, device);
   }
 
+  // Only where it was given the device, or is seen on it. What is charged for it elsewhere may be
+  // another pod's that names the same reservation.
   void AddPodOnDevice(const SeenPod& seen, const Device& device) {
     const Pod& pod = seen.pod;
-    const bool is_given = HasDevice(pod, device);
+    const bool is_given = !HasEnded(pod) && HasDevice(pod, device);
     const std::optional<uint64_t> measured = MeasuredOf(seen, device.region);
     const bool is_seen = HasProcesses(pod.cgroup_uid, device.region) || measured.value_or(0) > 0;
+    if (!is_given && !is_seen) return;
     Holding holding = HoldingOf(seen, device);
-    const KnownItem* known = FindKnown(holding);
-    if (!is_given && !is_seen && known == nullptr) return;
-
-    const bool is_over = HasEnded(pod);
-    if ((is_over || !is_given) && !is_seen && known != nullptr) {
-      return EndOrKeep(holding, *known, pod.cgroup_uid, device);
-    }
-    if (is_over && !is_seen) return;
     holding.measured_bytes = measured;
-    holding.state = HoldingState::kRunning;
-    if (pod.phase == "Pending" && !is_seen) holding.state = HoldingState::kPending;
-    if (is_over || pod.is_deleting) holding.state = HoldingState::kEnding;
-    Book(pod, device, is_given, known, &holding);
+    if (pod.phase == "Pending" && !is_seen && sight_.admitted.count(pod.cgroup_uid) == 0)
+      holding.state = HoldingState::kPending;
+    if (IsOver(&pod)) holding.state = HoldingState::kEnding;
+    Book(pod, device, is_given, &holding);
     books_.holdings.push_back(std::move(holding));
   }
 
@@ -178,31 +170,35 @@ class Bookkeeper {
     holding.region = RegionName(device.region);
     holding.local_region = device.region;
     holding.id_base = PodIdBase(pod.cgroup_uid, device.region);
-    const auto reserved = pod.annotations.find(kChargeAnnotation);
-    if (reserved != pod.annotations.end() && IsUsable(reserved->second, holding.region))
-      holding.charge_id = reserved->second;
-    FillChargeId(&holding);
     holding.cgroup = seen.mapped.cgroup;
     holding.node_cgroup = seen.node_cgroup;
-    holding.pod_uid = pod.cgroup_uid;
-    holding.pod_namespace = pod.name_space;
-    holding.pod_name = pod.name;
+    SetPod(pod, &holding);
+    const auto reserved = pod.annotations.find(kChargeAnnotation);
+    if (reserved != pod.annotations.end() && IsUsable(reserved->second, holding))
+      holding.charge_id = reserved->second;
+    FillChargeId(&holding);
     return holding;
   }
 
-  void Book(const Pod& pod, const Device& device, bool is_given, const KnownItem* known,
-            Holding* holding) {
-    const std::optional<uint64_t> limit = AmountOf(pod, kLimitAnnotation);
-    const std::optional<uint64_t> request = AmountOf(pod, kRequestAnnotation);
+  static void SetPod(const Pod& pod, Holding* holding) {
+    holding->pod_uid = pod.cgroup_uid;
+    holding->pod_namespace = pod.name_space;
+    holding->pod_name = pod.name;
+  }
+
+  void Book(const Pod& pod, const Device& device, bool is_given, Holding* holding) {
+    const std::optional<uint64_t> limit = AnnotatedBytes(pod, kLimitAnnotation);
+    const std::optional<uint64_t> request = AnnotatedBytes(pod, kRequestAnnotation);
     if (limit.has_value() && *limit != kNoLimit) {
       holding->booked_bytes = *limit;
       holding->max_bytes = *limit;
       holding->is_limited = true;
+    } else if (is_given && IsHeldOfOthers(*holding)) {
+      holding->is_as_charged = true;
     } else if (is_given && device.capacity_bytes > 0) {
       holding->booked_bytes = GrantableOf(device);
     } else {
-      holding->is_measured_basis = true;
-      holding->booked_bytes = ByMeasure(*holding, known);
+      BookByMeasure(holding);
     }
     if (request.has_value()) {
       holding->low_bytes = std::min(*request, holding->max_bytes);
@@ -210,54 +206,61 @@ class Bookkeeper {
     }
   }
 
-  // What a charge by measure is to be: all that was measured; while that is not known, no less than
-  // what is known and what it was.
-  uint64_t ByMeasure(const Holding& holding, const KnownItem* known) const {
-    if (holding.measured_bytes.has_value()) return *holding.measured_bytes;
-    const auto seen = by_processes_.find({holding.pod_uid, holding.local_region});
-    return std::max(known == nullptr ? 0 : known->bytes,
-                    seen == by_processes_.end() ? 0 : seen->second.bytes);
+  // Whether the charge was made by somebody else, who said how much it has there.
+  bool IsHeldOfOthers(const Holding& holding) const {
+    const KnownItem* held = FindHeld(holding.charge_id, holding.region);
+    return held != nullptr && !held->is_measured_basis && named_by_.count(holding.charge_id) > 0;
+  }
+
+  // All that was measured; while that is not known, no less than what is known and what it was.
+  void BookByMeasure(Holding* holding) const {
+    holding->is_measured_basis = true;
+    const auto seen = by_processes_.find({holding->pod_uid, holding->local_region});
+    const uint64_t least = seen == by_processes_.end() ? 0 : seen->second.bytes;
+    holding->booked_bytes = holding->measured_bytes.value_or(least);
+    holding->is_as_charged = !holding->measured_bytes.has_value();
   }
 
   void FillChargeId(Holding* holding) const {
     if (!holding->charge_id.empty()) return;
     const auto remembered = sight_.remembered_ids.find(holding->pod_uid);
-    const auto known = known_by_base_.find({holding->id_base, holding->region});
     if (!holding->pod_uid.empty() && remembered != sight_.remembered_ids.end() &&
-        IsUsable(remembered->second, holding->region)) {
+        IsUsable(remembered->second, *holding)) {
       holding->charge_id = remembered->second;
-    } else if (known != known_by_base_.end()) {
-      holding->charge_id = known->second->charge_id;
+      return;
     }
-  }
-
-  const KnownItem* FindKnown(const Holding& holding) const {
-    const auto it = known_.find({holding.charge_id, holding.region});
-    return it == known_.end() ? nullptr : it->second;
+    for (const std::string& base : {holding->id_base, PodIdBase(holding->pod_uid)}) {
+      const auto known = known_by_base_.find({base, holding->region});
+      if (known == known_by_base_.end()) continue;
+      holding->charge_id = known->second->charge_id;
+      return;
+    }
   }
 
   // Processes whose pod no source knows, or that are of none.
   void AddStrangers() {
     for (const auto& [key, seen] : by_processes_) {
       const auto& [uid, local] = key;
-      if (uids_.count(uid) > 0) continue;
+      if (pods_.count(uid) > 0) continue;
       Holding holding;
       holding.region = RegionName(local);
       holding.local_region = local;
       holding.pod_uid = uid;
       holding.id_base = uid.empty() ? HostIdBase(sight_.node, local) : PodIdBase(uid, local);
-      FillChargeId(&holding);
       holding.cgroup = uid.empty() ? kUnmappedHostCgroup : MappedOf(uid);
+      FillChargeId(&holding);
       if (seen.is_complete) holding.measured_bytes = seen.bytes;
-      holding.is_measured_basis = true;
-      const KnownItem* known = FindKnown(holding);
-      holding.booked_bytes = ByMeasure(holding, known);
-      if (known != nullptr && !uid.empty()) {
+      BookByMeasure(&holding);
+      const KnownItem* held = FindHeld(holding.charge_id, holding.region);
+      if (held != nullptr && !uid.empty()) {
         // Its pod is gone: what it was charged for stays until its last process has ended.
         holding.state = HoldingState::kEnding;
-        holding.cgroup = known->cgroup;
-        holding.is_measured_basis = known->is_measured_basis;
-        if (!known->is_measured_basis) holding.booked_bytes = known->bytes;
+        holding.cgroup = held->cgroup;
+        holding.is_measured_basis = held->is_measured_basis;
+        if (!held->is_measured_basis) {
+          holding.booked_bytes = 0;
+          holding.is_as_charged = true;
+        }
       }
       books_.holdings.push_back(std::move(holding));
     }
@@ -269,55 +272,23 @@ class Bookkeeper {
     return MapPod({}, pod).cgroup;
   }
 
-  // What is charged to pods that are not there any more, and has no process; and second charges of
-  // pods that are there.
-  void AddGonePods() {
-    std::set<std::pair<std::string, std::string>> held;
-    std::map<std::pair<std::string, std::string>, const KnownItem*> by_owner;  // Null: not yet.
+  // What is held, and was not seen to be: of pods that are gone, or of which it is not known what
+  // they have; and second charges of pods that are there. Each item once, whoever shared it.
+  void AddUnheld() {
+    std::set<std::tuple<std::string, std::string, std::string>> held;
+    Elsewhere elsewhere;
     for (const Holding& holding : books_.holdings) {
-      held.emplace(holding.charge_id, holding.region);
-      const KnownItem* known = FindKnown(holding);
-      by_owner[{holding.pod_uid, holding.region}] =
-          known == nullptr || known->is_reserved ? nullptr : known;
+      if (holding.IsHeld())
+        held.emplace(holding.item->charge_id, holding.region, holding.item->cgroup);
+      elsewhere[{holding.pod_uid, holding.region}] =
+          holding.IsHeld() ? holding.item->charge_id : "";
     }
-    for (const NodeBooks::Freed& freed : books_.freed)
-      held.emplace(freed.item.charge_id, freed.item.region);
     for (const KnownItem& item : sight_.known) {
-      if (item.is_reserved || held.count({item.charge_id, item.region}) > 0) continue;
+      if (item.is_reserved || held.count({item.charge_id, item.region, item.cgroup}) > 0) continue;
       const Device* device = FindDevice(item.region);
       if (device == nullptr) continue;  // Not seen this time: nothing follows.
-      const std::optional<std::string> uid = UidOf(item.charge_id, device->region);
-      if (!uid.has_value()) continue;  // Somebody else's.
-      Holding holding;
-      holding.charge_id = item.charge_id;
-      holding.id_base = item.charge_id.substr(0, item.charge_id.find('~'));
-      holding.region = item.region;
-      holding.local_region = device->region;
-      const auto other = by_owner.find({*uid, item.region});
-      if (other == by_owner.end()) {
-        EndOrKeep(holding, item, *uid, *device);
-      } else if (other->second == nullptr) {
-        Keep(holding, item, *uid);
-      } else {
-        books_.freed.push_back(
-            {item, absl::StrCat("what ", NameOf(*uid), " holds on ", device->region,
-                                " is charged as ", other->second->charge_id)});
-      }
-    }
-  }
-
-  // An item has one cgroup. Of several tenants whose pods share it, the one that it is charged to.
-  void AgreeOnCgroups() {
-    std::map<std::pair<std::string, std::string>, std::string> agreed;
-    for (const Holding& holding : books_.holdings) {
-      const KnownItem* known = FindKnown(holding);
-      std::string& cgroup =
-          agreed.try_emplace({holding.charge_id, holding.region}, holding.cgroup).first->second;
-      if (known != nullptr && known->cgroup == holding.cgroup) cgroup = holding.cgroup;
-    }
-    for (Holding& holding : books_.holdings) {
-      if (!holding.charge_id.empty())
-        holding.cgroup = agreed.at({holding.charge_id, holding.region});
+      const std::set<std::string> owners = OwnersOf(item.charge_id, device->region);
+      if (!owners.empty()) EndOrKeep(item, *device, owners, elsewhere);
     }
   }
 
@@ -328,39 +299,76 @@ class Bookkeeper {
     return nullptr;
   }
 
-  // Whose charge it is: a pod's uid, or empty for what is of no pod. Absent: not one of ours.
-  std::optional<std::string> UidOf(absl::string_view charge_id, const std::string& local) const {
+  // Whose charge it is: pods' uids, or "" for what is of no pod. None: it is not one of ours.
+  std::set<std::string> OwnersOf(absl::string_view charge_id, const std::string& local) const {
+    const auto named = named_by_.find(std::string(charge_id));
+    if (named != named_by_.end()) return named->second;
     charge_id = charge_id.substr(0, charge_id.find('~'));
-    if (charge_id == HostIdBase(sight_.node, local)) return "";
-    for (const auto& [uid, id] : sight_.remembered_ids) {
-      if (id == charge_id) return uid;
-    }
-    if (!absl::ConsumePrefix(&charge_id, "pod/")) return std::nullopt;
-    return std::string(charge_id.substr(0, charge_id.find('/')));
+    if (charge_id == HostIdBase(sight_.node, local)) return {""};
+    if (!absl::ConsumePrefix(&charge_id, "pod/")) return {};
+    return {std::string(charge_id.substr(0, charge_id.find('/')))};
   }
 
-  // An item without a process: given back if that is known, else held on.
-  void EndOrKeep(Holding holding, const KnownItem& item, const std::string& uid,
-                 const Device& device) {
-    const std::string evidence = EvidenceOf(uid, device);
-    const bool pod_may_be_there = !sight_.pods_are_complete || unidentified_;
-    if (!evidence.empty() && !pod_may_be_there) {
+  // The charge that a pod holds under on a device, by its uid and the region; "": none yet.
+  using Elsewhere = std::map<std::pair<std::string, std::string>, std::string>;
+
+  // An item under which nothing was seen: given back if it is known that nothing is there, else
+  // held on.
+  void EndOrKeep(const KnownItem& item, const Device& device, std::set<std::string> owners,
+                 const Elsewhere& elsewhere) {
+    for (auto it = owners.begin(); it != owners.end();) {
+      const auto other = elsewhere.find({*it, item.region});
+      if (other == elsewhere.end()) {
+        ++it;
+      } else if (other->second.empty()) {
+        return Keep(item, device, *it, HoldingState::kRunning);
+      } else if (owners.size() == 1) {
+        books_.freed.push_back(
+            {item, absl::StrCat("what ", NameOf(*it), " holds on ", device.region,
+                                " is charged as ", other->second)});
+        return;
+      } else {
+        it = owners.erase(it);
+      }
+    }
+    const std::string evidence = EvidenceOf(owners, device);
+    // Of a pod that may be there, nothing changes.
+    const bool may_be_there = !sight_.pods_are_complete || unidentified_;
+    if (!evidence.empty() && !may_be_there) {
       books_.freed.push_back({item, evidence});
       return;
     }
-    holding.state = HoldingState::kEnding;
-    holding.measured_bytes = ByProcesses(uid, device.region);
-    // Of a pod that may be there, nothing changes.
-    if (pod_may_be_there && !item.is_releasing) holding.state = HoldingState::kRunning;
-    Keep(std::move(holding), item, uid);
+    const auto present = std::find_if(owners.begin(), owners.end(), [this](const std::string& uid) {
+      return !IsOver(PodOf(uid));
+    });
+    const bool is_over = present == owners.end() && (!may_be_there || item.is_releasing);
+    Keep(item, device, present == owners.end() ? *owners.begin() : *present,
+         is_over ? HoldingState::kEnding : HoldingState::kRunning);
+  }
+
+  const Pod* PodOf(const std::string& uid) const {
+    const auto it = pods_.find(uid);
+    return it == pods_.end() ? nullptr : &it->second->pod;
   }
 
   // As it is charged.
-  void Keep(Holding holding, const KnownItem& item, const std::string& uid) {
+  void Keep(const KnownItem& item, const Device& device, const std::string& uid,
+            HoldingState state) {
+    Holding holding;
+    holding.charge_id = item.charge_id;
+    holding.id_base = item.charge_id.substr(0, item.charge_id.find('~'));
+    holding.region = item.region;
+    holding.local_region = device.region;
     holding.cgroup = item.cgroup;
+    holding.state = state;
     holding.is_measured_basis = item.is_measured_basis;
+    holding.is_as_charged = true;
     holding.booked_bytes = item.bytes;
+    holding.charged_bytes = item.bytes;
+    holding.item = item;
+    holding.measured_bytes = ByProcesses(uid, device.region);
     holding.pod_uid = uid;
+    if (const Pod* pod = PodOf(uid); pod != nullptr) SetPod(*pod, &holding);
     books_.holdings.push_back(std::move(holding));
   }
 
@@ -368,11 +376,14 @@ class Bookkeeper {
     return uid.empty() ? "it" : absl::StrCat("pod ", uid);
   }
 
-  // Why nothing that the pod held is on the device any more; empty: that is not known.
-  std::string EvidenceOf(const std::string& uid, const Device& device) const {
+  // Why nothing that the pods held is on the device any more; empty: that is not known.
+  std::string EvidenceOf(const std::set<std::string>& owners, const Device& device) const {
     if (device.failed) return "";
     if (sight_.listed_regions.count(device.region) > 0) {
-      return absl::StrCat("no process of ", NameOf(uid), " is on ", device.region);
+      std::string names;
+      for (const std::string& uid : owners)
+        absl::StrAppend(&names, names.empty() ? "" : " or ", NameOf(uid));
+      return absl::StrCat("no process of ", names, " is on ", device.region);
     }
     if (!device.used_bytes.has_value()) return "";
     // The device was read between the two looks at the cgroups: one that has grown since may hold
@@ -389,35 +400,16 @@ class Bookkeeper {
   }
 
   const NodeSight& sight_;
-  std::map<std::pair<std::string, std::string>, Measured> by_processes_;   // By uid and region.
-  std::map<std::pair<std::string, std::string>, const KnownItem*> known_;  // By id.
+  std::map<std::pair<std::string, std::string>, Measured> by_processes_;  // By uid and region.
   std::map<std::pair<std::string, std::string>, const KnownItem*> known_by_base_;  // By id_base.
-  std::set<std::string> uids_;
+  std::map<std::string, const SeenPod*> pods_;                                     // By uid.
+  std::map<std::string, std::set<std::string>> named_by_;  // Uids, by charge id.
   // kubelet has a pod with devices of which nobody knows the uid yet.
   bool unidentified_ = false;
   NodeBooks books_;
 };
 
 }  // namespace
-
-// FNV-1a.
-uint64_t StableIdHash(absl::string_view text) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return hash;
-}
-
-std::string PodIdBase(absl::string_view pod_uid, absl::string_view local_region) {
-  return BaseOf("pod", pod_uid, local_region);
-}
-
-std::string HostIdBase(absl::string_view node, absl::string_view local_region) {
-  return BaseOf("host", node, local_region);
-}
-
-std::string ChargeIdAt(absl::string_view base, absl::Time now) {
-  return absl::StrCat(base, "~", absl::Hex(absl::ToUnixMicros(now)));
-}
 
 NodeBooks MakeNodeBooks(const NodeSight& sight) { return Bookkeeper(sight).Run(); }
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/books/charge_ids.h"
+#include "client/agent/books/pod_annotations.h"
 
 namespace dmem::client {
 namespace {
@@ -276,11 +278,106 @@ TEST_F(NodeBooksTest, ChargeThatPodsOfSeveralTenantsShareStaysWithTheOneItIsChar
     for (const Holding& holding : MakeNodeBooks(sight_).holdings) cgroups.push_back(holding.cgroup);
     return cgroups;
   };
-  EXPECT_THAT(cgroups(), ElementsAre("/teams/u1", "/teams/u1")) << "committed once";
+  EXPECT_THAT(cgroups(), ElementsAre("/teams/u1", "/teams/u2"))
+      << "a reservation may have something for each";
   Know("job-7", 16 * kGib, "/teams/u2");
   EXPECT_THAT(cgroups(), ElementsAre("/teams/u2", "/teams/u2")) << "it is not moved in turn";
   sight_.known[0].cgroup = "/elsewhere";
   EXPECT_THAT(cgroups(), ElementsAre("/teams/u1", "/teams/u1")) << "it is moved to one of them";
+}
+
+// Two devices, each given to a pod, whose charge is one reservation's.
+class OneReservationTest : public NodeBooksTest {
+ protected:
+  OneReservationTest() {
+    Device other = sight_.devices[0];
+    other.region = "gpu1";
+    other.device_ids = {"GPU-b"};
+    sight_.devices.push_back(other);
+    sight_.listed_regions.insert("gpu1");
+    for (const char* uid : {"u1", "u2"}) {
+      SeenPod& pod = AddPod(uid);
+      pod.pod.annotations = {{kChargeAnnotation, "job-7"}, {kLimitAnnotation, "8Gi"}};
+    }
+    sight_.pods[1].pod.containers[0].devices[0].ids = {"GPU-b"};
+    Know("job-7", 8 * kGib);
+    Know("job-7", 8 * kGib);
+    sight_.known[1].region = "n1/gpu1";
+  }
+
+  std::vector<std::string> Held() {
+    std::vector<std::string> held;
+    for (const Holding& holding : MakeNodeBooks(sight_).holdings)
+      held.push_back(
+          absl::StrCat(holding.pod_uid, " in ", holding.region, ": ", holding.booked_bytes / kGib));
+    return held;
+  }
+};
+
+TEST_F(OneReservationTest, PodHoldsNothingOfTheDeviceOfAnotherWhateverIsNotKnown) {
+  const auto each_its_own = ElementsAre("u1 in n1/gpu0: 8", "u2 in n1/gpu1: 8");
+  EXPECT_THAT(Held(), each_its_own);
+  sight_.listed_regions.clear();
+  EXPECT_THAT(Held(), each_its_own);
+  sight_.pods_are_complete = false;
+  EXPECT_THAT(Held(), each_its_own);
+  sight_.devices[1].failed = true;
+  EXPECT_THAT(Held(), each_its_own);
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, IsEmpty());
+}
+
+TEST_F(OneReservationTest, ItemOfPodsThatHaveEndedIsFreedOnceForAllOfThem) {
+  for (SeenPod& pod : sight_.pods) pod.pod.phase = "Succeeded";
+  const NodeBooks books = MakeNodeBooks(sight_);
+  ASSERT_THAT(books.freed, SizeIs(2));
+  EXPECT_EQ(books.freed[0].evidence, "no process of pod u1 or pod u2 is on gpu0");
+  EXPECT_EQ(books.freed[1].item.region, "n1/gpu1");
+  EXPECT_THAT(books.holdings, IsEmpty());
+  sight_.listed_regions.clear();
+  EXPECT_THAT(Held(), ElementsAre("u1 in n1/gpu0: 8", "u1 in n1/gpu1: 8")) << "kept, each once";
+}
+
+TEST_F(OneReservationTest, ProcessThatAGonePodLeftHasWhatTheOthersOfTheItemLeave) {
+  sight_.pods[1].pod.containers[0].devices[0].ids = {"GPU-a"};
+  sight_.known.pop_back();
+  sight_.known[0].bytes = 20 * kGib;
+  sight_.pods.pop_back();
+  sight_.remembered_ids = {{"u1", "job-7"}, {"u2", "job-7"}, {"u3", "job-7"}};
+  AddProcess("u2", kGib);
+  AddProcess("u3", kGib);
+  EXPECT_THAT(Held(), ElementsAre("u1 in n1/gpu0: 8", "u2 in n1/gpu0: 12", "u3 in n1/gpu0: 0"));
+}
+
+TEST_F(NodeBooksTest, ItemOfAPodThatIsThereAndOfWhichTheDevicesAreNotKnownIsKeptAsRunning) {
+  sight_.listed_regions.clear();
+  AddPod("u1", /*given=*/false);
+  Know("pod/u1/gpu0~1f", 47 * kGib);
+  const Holding holding = One();
+  EXPECT_EQ(holding.state, HoldingState::kRunning);
+  EXPECT_EQ(holding.pod_name, "pod-u1");
+  EXPECT_EQ(holding.charged_bytes, 47 * kGib);
+}
+
+TEST_F(NodeBooksTest, WhatASchedulerCommittedIsWhatAPodWithoutALimitHasThere) {
+  AddPod("u1").pod.annotations = {{kChargeAnnotation, "job-7"}};
+  EXPECT_EQ(One().booked_bytes, 47 * kGib) << "asked of the reservation";
+  Know("job-7", 20 * kGib);
+  EXPECT_EQ(One().booked_bytes, 20 * kGib);
+  EXPECT_FALSE(One().is_limited);
+}
+
+TEST_F(NodeBooksTest, PodThatHasLeaveToStartIsAsGoodAsRunning) {
+  AddPod("u1").pod.phase = "Pending";
+  sight_.admitted.insert("u1");
+  EXPECT_EQ(One().state, HoldingState::kRunning);
+}
+
+TEST_F(NodeBooksTest, ChargeOfAllDevicesOfAPodIsFoundByItsBase) {
+  AddPod("u1");
+  Know("pod/u1~1f", 47 * kGib);
+  EXPECT_EQ(One().charge_id, "pod/u1~1f");
+  sight_.pods.clear();
+  EXPECT_THAT(MakeNodeBooks(sight_).freed, SizeIs(1));
 }
 
 TEST_F(NodeBooksTest, ChargesOfOthersAreLeftAlone) {
@@ -338,7 +435,7 @@ TEST_F(NodeBooksTest, ReservationThatHasEndedForOnePodIsStillTheChargeOfThoseTha
   SeenPod& pod = AddPod("u1");
   pod.pod.annotations[kChargeAnnotation] = "job-7";
   AddProcess("u1", kGib);
-  sight_.ended_ids.insert("job-7");
+  sight_.ended_ids.emplace("job-7", "/ns/ml");
   sight_.remembered_ids["u1"] = "job-7";
   EXPECT_EQ(One().charge_id, "");
   Know("job-7", kGib);
@@ -386,24 +483,6 @@ TEST_F(NodeBooksTest, ChargeOfAnAgentBeforeIsFoundByItsBase) {
   AddPod("u1");
   Know("pod/u1/gpu0~1f", 47 * kGib);
   EXPECT_EQ(One().charge_id, "pod/u1/gpu0~1f");
-}
-
-TEST(ChargeIdsTest, LongNamesMakeBasesThatAreShortAndDifferent) {
-  const std::string long_a(200, 'a'), long_b(200, 'b');
-  EXPECT_EQ(PodIdBase("u1", "gpu0"), "pod/u1/gpu0");
-  EXPECT_LE(PodIdBase("u1", long_a).size(), 108u);
-  EXPECT_NE(PodIdBase("u1", long_a), PodIdBase("u1", long_b));
-  EXPECT_NE(PodIdBase("u1", long_a), PodIdBase("u2", long_a));
-  EXPECT_NE(HostIdBase("u1", long_a), PodIdBase("u1", long_a));
-}
-
-TEST(ChargeIdsTest, TildeOfANameIsNotTakenForTheEndOfTheBase) {
-  EXPECT_EQ(PodIdBase("u1", "gpu~0").find('~'), std::string::npos);
-}
-
-TEST(ChargeIdsTest, IdsOfTwoMomentsDiffer) {
-  EXPECT_EQ(ChargeIdAt("pod/u1/gpu0", absl::FromUnixMicros(31)), "pod/u1/gpu0~1f");
-  EXPECT_LE(ChargeIdAt(std::string(108, 'a'), absl::FromUnixMicros(INT64_MAX)).size(), 128u);
 }
 
 }  // namespace

@@ -9,11 +9,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/books/charge_ids.h"
 
 namespace dmem::client {
 namespace {
 
-using Key = std::pair<std::string, std::string>;  // Charge id, region.
+// An item of the authority: charge id, region and cgroup.
+using ItemKey = std::tuple<std::string, std::string, std::string>;
+using Holders = std::vector<const Holding*>;
 
 void SetOwner(const Holding& holding, v1::Owner* owner) {
   if (holding.pod_uid.empty()) return;
@@ -23,25 +26,29 @@ void SetOwner(const Holding& holding, v1::Owner* owner) {
   owner->set_uid(holding.pod_uid);
 }
 
-v1::Basis BasisOf(const Holding& holding) {
-  return holding.is_measured_basis ? v1::BASIS_MEASURED : v1::BASIS_BOOKED;
+v1::Basis BasisOf(bool is_measured_basis) {
+  return is_measured_basis ? v1::BASIS_MEASURED : v1::BASIS_BOOKED;
 }
 
-v1::ChargeRequest ChargeFor(const Holding& holding, const StepOptions& options) {
+// One charge for all of `holdings`, which are of one pod and state.
+v1::ChargeRequest ChargeFor(const Holders& holdings, const StepOptions& options) {
+  const Holding& first = *holdings.front();
   v1::ChargeRequest request;
-  request.set_charge_id(holding.charge_id.empty() ? ChargeIdAt(holding.id_base, options.now)
-                                                  : holding.charge_id);
+  request.set_charge_id(
+      ChargeIdAt(holdings.size() == 1 ? first.id_base : PodIdBase(first.pod_uid), options.now));
   const int64_t micros = absl::ToUnixMicros(options.now);
   request.mutable_created_at()->set_seconds(micros / 1000000);
   request.mutable_created_at()->set_nanos(static_cast<int32_t>(micros % 1000000) * 1000);
-  v1::ChargeItem* item = request.add_items();
-  item->set_cgroup(holding.cgroup);
-  item->set_region(holding.region);
-  item->set_bytes(holding.booked_bytes);
-  request.set_basis(BasisOf(holding));
-  request.set_mode(holding.state == HoldingState::kPending ? v1::CHARGE_MODE_STRICT
-                                                           : v1::CHARGE_MODE_FORCE);
-  SetOwner(holding, request.mutable_owner());
+  for (const Holding* holding : holdings) {
+    v1::ChargeItem* item = request.add_items();
+    item->set_cgroup(holding->cgroup);
+    item->set_region(holding->region);
+    item->set_bytes(holding->booked_bytes);
+  }
+  request.set_basis(BasisOf(first.is_measured_basis));
+  request.set_mode(first.state == HoldingState::kPending ? v1::CHARGE_MODE_STRICT
+                                                         : v1::CHARGE_MODE_FORCE);
+  SetOwner(first, request.mutable_owner());
   request.set_session(options.session);
   return request;
 }
@@ -50,8 +57,7 @@ v1::ChargeRequest ChargeFor(const Holding& holding, const StepOptions& options) 
 // and region twice is refused, and would be taken for one of a reservation that has ended.
 v1::Placement* PlacementFor(const Holding& holding, v1::CommitRequest* commit) {
   for (v1::Placement& placement : *commit->mutable_placements()) {
-    if (placement.cgroup() == holding.cgroup && placement.region() == holding.region)
-      return &placement;
+    if (placement.region() == holding.region) return &placement;
   }
   v1::Placement* placement = commit->add_placements();
   placement->set_cgroup(holding.cgroup);
@@ -60,13 +66,17 @@ v1::Placement* PlacementFor(const Holding& holding, v1::CommitRequest* commit) {
 }
 
 void AddPlacement(const Holding& holding, Steps* steps) {
-  v1::CommitRequest& commit = steps->commits[holding.charge_id];
-  commit.set_charge_id(holding.charge_id);
-  v1::Placement* placement = PlacementFor(holding, &commit);
+  Steps::Commit& commit = steps->commits[{holding.charge_id, holding.cgroup}];
+  commit.request.set_charge_id(holding.charge_id);
+  v1::Placement* placement = PlacementFor(holding, &commit.request);
   placement->set_bytes(placement->bytes() + holding.booked_bytes);
+  commit.pods.insert(PodNameOf(holding));
   // The same for the same placements, whoever sends them.
-  commit.set_commit_id(absl::StrCat("agent-", commit.placements_size(), "-",
-                                    absl::Hex(StableIdHash(holding.region), absl::kZeroPad16)));
+  std::string placed = holding.cgroup;
+  for (const v1::Placement& each : commit.request.placements())
+    absl::StrAppend(&placed, " ", each.region(), " ", each.bytes());
+  commit.request.set_commit_id(
+      absl::StrCat("agent-", absl::Hex(StableIdHash(placed), absl::kZeroPad16)));
 }
 
 // One of each charge that has nothing else on the node, and under which nobody else holds there.
@@ -89,15 +99,6 @@ bool IsFarOff(uint64_t a, uint64_t b, uint64_t threshold) {
   return (a > b ? a - b : b - a) > threshold;
 }
 
-// What the authority has as held, not only as reserved.
-std::set<Key> HeldKeys(const std::vector<KnownItem>& known) {
-  std::set<Key> held;
-  for (const KnownItem& item : known) {
-    if (!item.is_reserved) held.emplace(item.charge_id, item.region);
-  }
-  return held;
-}
-
 // `items` without those that are of one charge, cgroup and region with one before them, to which
 // `add` adds what they have. Those of a charge are neighbours then.
 template <typename Item, typename Add>
@@ -118,106 +119,201 @@ std::vector<Item> Merged(std::vector<Item> items, Add add) {
   return merged;
 }
 
-// What holds under one item of a charge: a pod, or several that share it.
-struct SharedItem {
-  void Add(const Holding& holding, const KnownItem* item) {
-    if (first == nullptr) first = &holding;
-    known = item;
-    bytes += holding.booked_bytes;
-    is_shared = is_shared || first != &holding;
-    is_ending = is_ending && holding.state == HoldingState::kEnding;
+std::map<ItemKey, Holders> HoldersOfItems(const NodeBooks& books) {
+  std::map<ItemKey, Holders> holders;
+  for (const Holding& holding : books.holdings) {
+    if (holding.IsHeld())
+      holders[{holding.charge_id, holding.region, holding.item->cgroup}].push_back(&holding);
+  }
+  return holders;
+}
+
+uint64_t BookedBy(const Holders& holders) {
+  uint64_t sum = 0;
+  for (const Holding* holding : holders) sum += holding->booked_bytes;
+  return sum;
+}
+
+// What of the item is charged whatever the limits say, because it runs. Of one that is booked: who
+// shares it. Of one by measure: what is used, also where an annotation has come that says more.
+uint64_t RunsUnder(const KnownItem& item, const Holders& holders) {
+  uint64_t sum = 0;
+  for (const Holding* holding : holders) {
+    if (holding->state == HoldingState::kPending) continue;
+    uint64_t bytes = holding->booked_bytes;
+    if (item.is_measured_basis && !holding->is_measured_basis)
+      bytes = std::min(bytes, holding->measured_bytes.value_or(bytes));
+    sum += bytes;
+  }
+  return holders.size() > 1 || item.is_measured_basis ? sum : std::min(sum, item.bytes);
+}
+
+// Whether the charge was made for this holding alone, and not by a scheduler.
+bool IsOwn(const Holding& holding) {
+  const std::string base = holding.charge_id.substr(0, holding.charge_id.find('~'));
+  return base == holding.id_base || base == PodIdBase(holding.pod_uid);
+}
+
+class ItemSteps {
+ public:
+  ItemSteps(const Holders& holders, const StepOptions& options, Steps* steps)
+      : holders_(holders), first_(*holders.front()), options_(options), steps_(*steps) {
+    bytes_ = first_.item->bytes;
   }
 
-  const Holding* first = nullptr;  // Says the cgroup and the basis.
-  const KnownItem* known = nullptr;
-  uint64_t bytes = 0;
-  bool is_shared = false;
-  bool is_ending = true;
+  void Add() {
+    if (first_.item->cgroup != first_.cgroup) Move();
+    if (first_.item->is_measured_basis) {
+      FollowTheMeasure();
+    } else if (holders_.size() > 1) {
+      Grow(RunsUnder(*first_.item, holders_), v1::CHARGE_MODE_FORCE, first_);
+      AddWaiting();
+    } else if (!first_.is_measured_basis && first_.state != HoldingState::kEnding) {
+      Grow(first_.booked_bytes, v1::CHARGE_MODE_STRICT, first_);
+      if (IsOwn(first_)) Shrink();
+    }
+  }
+
+ private:
+  void Move() {
+    v1::MoveChargeRequest& move = steps_.moves.emplace_back();
+    move.set_session(options_.session);
+    move.set_charge_id(first_.charge_id);
+    move.set_from_cgroup(first_.item->cgroup);
+    move.set_to_cgroup(first_.cgroup);
+  }
+
+  // Once the pod says what it is to have, that is what it asks for.
+  void FollowTheMeasure() {
+    const uint64_t wanted = BookedBy(holders_);
+    const bool is_by_measure =
+        std::all_of(holders_.begin(), holders_.end(),
+                    [](const Holding* holding) { return holding->is_measured_basis; });
+    if (!IsFarOff(bytes_, wanted, is_by_measure ? options_.resize_threshold_bytes : 0)) return;
+    if (wanted < bytes_) return Resize(wanted, v1::CHARGE_MODE_FORCE, first_);
+    Grow(RunsUnder(*first_.item, holders_), v1::CHARGE_MODE_FORCE, first_);
+    Grow(wanted, v1::CHARGE_MODE_STRICT, first_);
+  }
+
+  // One after the other, so that one for which there is room need not wait for the next.
+  void AddWaiting() {
+    uint64_t sum = RunsUnder(*first_.item, holders_);
+    for (const Holding* holding : holders_) {
+      if (holding->state != HoldingState::kPending) continue;
+      sum += holding->booked_bytes;
+      Grow(sum, v1::CHARGE_MODE_STRICT, *holding);
+    }
+  }
+
+  // To what it asks for now, but never to less than is used.
+  void Shrink() {
+    uint64_t least = first_.booked_bytes;
+    if (first_.state != HoldingState::kPending)
+      least = std::max(least, first_.measured_bytes.value_or(bytes_));
+    if (least < bytes_) Resize(least, v1::CHARGE_MODE_STRICT, first_);
+  }
+
+  void Grow(uint64_t bytes, v1::ChargeMode mode, const Holding& holding) {
+    if (bytes > bytes_) Resize(bytes, mode, holding);
+  }
+
+  void Resize(uint64_t bytes, v1::ChargeMode mode, const Holding& holding) {
+    bytes_ = bytes;
+    Steps::Resize& resize = steps_.resizes.emplace_back();
+    resize.pod = PodNameOf(holding);
+    resize.is_waiting = holding.state == HoldingState::kPending;
+    resize.request.set_mode(mode);
+    resize.request.set_session(options_.session);
+    v1::ResizeItem* item = resize.request.add_items();
+    item->set_charge_id(first_.charge_id);
+    item->set_cgroup(first_.cgroup);
+    item->set_region(first_.region);
+    item->set_bytes(bytes);
+  }
+
+  const Holders& holders_;
+  const Holding& first_;  // Says the cgroup and the basis.
+  const StepOptions& options_;
+  Steps& steps_;
+  uint64_t bytes_ = 0;  // What the item has after the steps.
 };
 
-void AddItemSteps(const SharedItem& item, const StepOptions& options, Steps* steps) {
-  const Holding& first = *item.first;
-  if (item.known->cgroup != first.cgroup) {
-    v1::MoveChargeRequest& move = steps->moves.emplace_back();
-    move.set_session(options.session);
-    move.set_charge_id(first.charge_id);
-    move.set_from_cgroup(item.known->cgroup);
-    move.set_to_cgroup(first.cgroup);
+void AddReleases(const std::map<ItemKey, Holders>& held, Steps* steps) {
+  std::set<std::string> running, releasing;
+  for (const auto& [key, holders] : held) {
+    for (const Holding* holding : holders) {
+      if (holding->state != HoldingState::kEnding) running.insert(std::get<0>(key));
+    }
   }
-  // By measure: once the pod says what it is to have, that is what stands. Booked: a pod that has
-  // joined since is added; what one that has gone held stays until the last has.
-  const uint64_t threshold = first.is_measured_basis ? options.resize_threshold_bytes : 0;
-  const bool is_off = item.known->is_measured_basis
-                          ? IsFarOff(item.known->bytes, item.bytes, threshold)
-                          : item.is_shared && item.known->bytes < item.bytes;
-  if (!is_off) return;
-  v1::ResizeItem& resize = steps->resizes.emplace_back();
-  resize.set_charge_id(first.charge_id);
-  resize.set_cgroup(first.cgroup);
-  resize.set_region(first.region);
-  resize.set_bytes(item.bytes);
+  for (const auto& [key, holders] : held) {
+    const std::string& id = std::get<0>(key);
+    if (running.count(id) == 0 && !holders.front()->item->is_releasing &&
+        releasing.insert(id).second)
+      steps->releases.push_back(id);
+  }
 }
 
 }  // namespace
 
+std::string PodNameOf(const Holding& holding) {
+  return holding.pod_name.empty() ? holding.pod_uid
+                                  : absl::StrCat(holding.pod_namespace, "/", holding.pod_name);
+}
+
 Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
                 const StepOptions& options) {
-  std::map<Key, const KnownItem*> by_key;
-  for (const KnownItem& item : known) by_key[{item.charge_id, item.region}] = &item;
   Steps steps;
   steps.free = WholeCharges(books, known);
-  std::map<Key, SharedItem> held;
+  std::map<std::string, Holders> waiting;  // By pod.
   for (const Holding& holding : books.holdings) {
-    const Key key = {holding.charge_id, holding.region};
-    const auto it = by_key.find(key);
-    const bool is_known = it != by_key.end();
-    if (is_known && !it->second->is_reserved) {
-      held[key].Add(holding, it->second);
-    } else if (is_known || !holding.charge_id.empty()) {
+    if (holding.IsHeld()) continue;
+    if (!holding.charge_id.empty()) {
       AddPlacement(holding, &steps);
+    } else if (holding.state == HoldingState::kPending) {
+      waiting[holding.pod_uid].push_back(&holding);
     } else {
-      steps.charges.push_back(ChargeFor(holding, options));
+      steps.charges.push_back(ChargeFor({&holding}, options));
     }
   }
-  std::set<std::string> running, releasing;
-  for (const auto& [key, item] : held) {
-    AddItemSteps(item, options, &steps);
-    if (!item.is_ending) running.insert(key.first);
-  }
-  for (const auto& [key, item] : held) {
-    if (running.count(key.first) == 0 && !item.known->is_releasing &&
-        releasing.insert(key.first).second)
-      steps.releases.push_back(key.first);
-  }
+  for (const auto& pod : waiting) steps.charges.push_back(ChargeFor(pod.second, options));
+  const std::map<ItemKey, Holders> held = HoldersOfItems(books);
+  for (const auto& item : held) ItemSteps(item.second, options, &steps).Add();
+  AddReleases(held, &steps);
   return steps;
 }
 
-std::vector<v1::HeldItem> HeldItems(const NodeBooks& books, const std::vector<KnownItem>& known) {
-  const std::set<Key> held = HeldKeys(known);
+std::vector<v1::HeldItem> HeldItems(const NodeBooks& books) {
   std::vector<v1::HeldItem> items;
-  for (const Holding& holding : books.holdings) {
-    if (holding.charge_id.empty()) continue;
-    if (holding.state == HoldingState::kPending &&
-        held.count({holding.charge_id, holding.region}) == 0)
-      continue;
+  const auto add = [&items](const Holding& holding, uint64_t bytes, bool is_measured_basis) {
     v1::HeldItem& item = items.emplace_back();
     item.set_charge_id(holding.charge_id);
     item.set_cgroup(holding.cgroup);
     item.set_region(holding.region);
-    item.set_bytes(holding.booked_bytes);
-    item.set_basis(BasisOf(holding));
+    item.set_bytes(bytes);
+    item.set_basis(BasisOf(is_measured_basis));
     SetOwner(holding, item.mutable_owner());
+  };
+  for (const auto& entry : HoldersOfItems(books)) {
+    const Holders& holders = entry.second;
+    const KnownItem& item = *holders.front()->item;
+    const uint64_t kept =
+        item.is_measured_basis ? std::min(item.bytes, BookedBy(holders)) : item.bytes;
+    add(*holders.front(), std::max(kept, RunsUnder(item, holders)), item.is_measured_basis);
+  }
+  for (const Holding& holding : books.holdings) {
+    if (holding.IsHeld() || holding.charge_id.empty() || holding.state == HoldingState::kPending)
+      continue;
+    add(holding, holding.booked_bytes, holding.is_measured_basis);
   }
   return Merged(std::move(items), [](const v1::HeldItem& item, v1::HeldItem* sum) {
     sum->set_bytes(sum->bytes() + item.bytes());
   });
 }
 
-bool HasUnplaced(const NodeBooks& books, const std::vector<KnownItem>& known) {
-  const std::set<Key> held = HeldKeys(known);
-  return std::any_of(books.holdings.begin(), books.holdings.end(), [&](const Holding& holding) {
+bool HasUnplaced(const NodeBooks& books) {
+  return std::any_of(books.holdings.begin(), books.holdings.end(), [](const Holding& holding) {
     return !holding.charge_id.empty() && holding.state != HoldingState::kPending &&
-           held.count({holding.charge_id, holding.region}) == 0;
+           !holding.IsHeld();
   });
 }
 

@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -29,15 +31,30 @@ struct Steps {
   // By UnchargeItems, which gives back all that a charge has on the node: one item of each charge
   // of which every item is in NodeBooks::freed. Others wait for the rest, or for Reconcile.
   std::vector<NodeBooks::Freed> free;
-  // Pods' reservations, by charge id: committed onto the regions that they have.
-  std::map<std::string, v1::CommitRequest> commits;
+  struct Commit {
+    v1::CommitRequest request;
+    std::set<std::string> pods;  // PodNameOf them, for people.
+  };
+  // Pods' reservations, by charge id and tenant: committed onto the regions that they have.
+  std::map<std::pair<std::string, std::string>, Commit> commits;
   std::vector<v1::MoveChargeRequest> moves;
-  std::vector<v1::ResizeItem> resizes;  // FORCE.
+  struct Resize {
+    v1::ResizeRequest request;  // Of one item.
+    std::string pod;            // PodNameOf the one for which it is, for people.
+    bool is_waiting = false;    // It waits for leave to start.
+  };
+  // FORCE for what runs anyway: what is used, and who has joined an item. STRICT for what is only
+  // wanted: by a pod that waits, or by an annotation that has changed.
+  std::vector<Resize> resizes;
   // Charges whose pod is gone or going: RequestRelease.
   std::vector<std::string> releases;
-  // What runs is recorded whatever the limits say (FORCE); what waits at the gate asks (STRICT).
+  // What runs is recorded whatever the limits say (FORCE), each device on its own; what waits at
+  // the gate asks (STRICT), for all of its devices or none.
   std::vector<v1::ChargeRequest> charges;
 };
+
+// NAMESPACE/NAME, or its uid if no source has said more.
+std::string PodNameOf(const Holding& holding);
 
 // REQUIRES: `books` was made with `known` as NodeSight::known.
 Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
@@ -45,11 +62,12 @@ Steps MakeSteps(const NodeBooks& books, const std::vector<KnownItem>& known,
 
 // The node's list for Reconcile: every holding that has a charge, those of a charge together. Not
 // what waits for leave to start, unless the authority has it as held: by the list it would get it.
-std::vector<v1::HeldItem> HeldItems(const NodeBooks& books, const std::vector<KnownItem>& known);
+// Of an item that is held, no more than it has and what runs: a list is taken by FORCE.
+std::vector<v1::HeldItem> HeldItems(const NodeBooks& books);
 
 // Whether something runs under the id of a charge that does not hold it: a reservation that had no
 // room on the device. What runs is never refused; Reconcile records it.
-bool HasUnplaced(const NodeBooks& books, const std::vector<KnownItem>& known);
+bool HasUnplaced(const NodeBooks& books);
 
 // What the authority should know of measured bytes.
 std::vector<v1::MeasuredItem> MeasuredItems(const NodeBooks& books);

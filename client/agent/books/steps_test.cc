@@ -7,13 +7,17 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "client/agent/books/charge_ids.h"
 
 namespace dmem::client {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 constexpr uint64_t kGib = uint64_t{1} << 30;
@@ -45,7 +49,21 @@ class StepsTest : public ::testing::Test {
     options_.now = absl::FromUnixMicros(1500000);
     options_.session = 7;
   }
-  Steps Make() { return MakeSteps(books_, known_, options_); }
+  Steps Make() { return MakeSteps(Shared(), known_, options_); }
+  std::vector<v1::HeldItem> Held() { return HeldItems(Shared()); }
+  bool IsUnplaced() { return HasUnplaced(Shared()); }
+  // Of resizes, the mode and the bytes.
+  std::vector<std::pair<v1::ChargeMode, uint64_t>> Resizes() {
+    std::vector<std::pair<v1::ChargeMode, uint64_t>> resizes;
+    for (const Steps::Resize& resize : Make().resizes)
+      resizes.emplace_back(resize.request.mode(), resize.request.items(0).bytes());
+    return resizes;
+  }
+  NodeBooks Shared() const {
+    NodeBooks books = books_;
+    ShareOut(known_, &books.holdings);
+    return books;
+  }
 
   NodeBooks books_;
   std::vector<KnownItem> known_;
@@ -88,13 +106,13 @@ TEST_F(StepsTest, ReservationThatThePodNamesIsCommittedOntoItsRegions) {
   const Steps steps = Make();
   EXPECT_THAT(steps.charges, IsEmpty());
   ASSERT_THAT(steps.commits, SizeIs(1));
-  const v1::CommitRequest& commit = steps.commits.at("job-7");
+  const v1::CommitRequest& commit = steps.commits.at({"job-7", "/ns/ml"}).request;
   EXPECT_EQ(commit.charge_id(), "job-7");
   ASSERT_EQ(commit.placements_size(), 2);
   EXPECT_EQ(commit.placements(0).region(), "n1/gpu0");
   EXPECT_EQ(commit.placements(1).region(), "n1/gpu1");
   EXPECT_EQ(commit.placements(1).bytes(), kGib);
-  EXPECT_EQ(Make().commits.at("job-7").commit_id(), commit.commit_id())
+  EXPECT_EQ(Make().commits.at({"job-7", "/ns/ml"}).request.commit_id(), commit.commit_id())
       << "sent again it is the same commit";
 }
 
@@ -130,8 +148,8 @@ TEST_F(StepsTest, OnlyWhatIsBookedByMeasureFollowsTheMeasureBeyondTheThreshold) 
   books_.holdings[2].measured_bytes = 2 * kGib;
   const Steps steps = Make();
   ASSERT_THAT(steps.resizes, SizeIs(1));
-  EXPECT_EQ(steps.resizes[0].charge_id(), "pod/u2/gpu0~1");
-  EXPECT_EQ(steps.resizes[0].bytes(), kGib - 11);
+  EXPECT_EQ(steps.resizes[0].request.items(0).charge_id(), "pod/u2/gpu0~1");
+  EXPECT_EQ(steps.resizes[0].request.items(0).bytes(), kGib - 11);
 }
 
 TEST_F(StepsTest, ReleaseOfAPodThatIsGoingIsAskedForOnce) {
@@ -177,8 +195,9 @@ TEST_F(StepsTest, PodThatJoinsTheItemOfAnotherIsAddedToIt) {
   const Steps steps = Make();
   EXPECT_THAT(steps.commits, IsEmpty());
   ASSERT_THAT(steps.resizes, SizeIs(1));
-  EXPECT_EQ(steps.resizes[0].charge_id(), "job-7");
-  EXPECT_EQ(steps.resizes[0].bytes(), 3 * kGib);
+  EXPECT_EQ(steps.resizes[0].request.items(0).charge_id(), "job-7");
+  EXPECT_EQ(steps.resizes[0].request.items(0).bytes(), 3 * kGib);
+  EXPECT_EQ(steps.resizes[0].request.mode(), v1::CHARGE_MODE_FORCE) << "it runs";
   known_[0].bytes = 3 * kGib;
   EXPECT_THAT(Make().resizes, IsEmpty());
   // What a pod that has gone held stays until all of them have.
@@ -195,7 +214,7 @@ TEST_F(StepsTest, ItemThatPodsShareByMeasureIsResizedToTheirSum) {
   known_ = {Known(books_.holdings[0])};
   const Steps steps = Make();
   ASSERT_THAT(steps.resizes, SizeIs(1));
-  EXPECT_EQ(steps.resizes[0].bytes(), 3 * kGib);
+  EXPECT_EQ(steps.resizes[0].request.items(0).bytes(), 3 * kGib);
 }
 
 TEST_F(StepsTest, ReleaseOfAChargeIsNotAskedForWhileAnotherPodRunsUnderIt) {
@@ -215,7 +234,7 @@ TEST_F(StepsTest, PodsThatShareAnItemAreListedTogetherInItsSum) {
     holding.charge_id = "job-7";
     holding.measured_bytes = 5;
   }
-  const std::vector<v1::HeldItem> held = HeldItems(books_, {});
+  const std::vector<v1::HeldItem> held = Held();
   ASSERT_THAT(held, SizeIs(1));
   EXPECT_EQ(held[0].bytes(), 3 * kGib);
   const std::vector<v1::MeasuredItem> measured = MeasuredItems(books_);
@@ -225,33 +244,126 @@ TEST_F(StepsTest, PodsThatShareAnItemAreListedTogetherInItsSum) {
 
 TEST_F(StepsTest, PodsThatShareAReservationOnADeviceAreOnePlacementOfTheirSum) {
   // The authority refuses a commit that has a cgroup and region twice.
-  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib), PodOn("u3", 4 * kGib)};
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
   for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
-  books_.holdings[2].cgroup = "/ns/other";
+  books_.holdings[0].pod_namespace = "ml";
+  books_.holdings[0].pod_name = "web";
   const Steps steps = Make();
   ASSERT_THAT(steps.commits, SizeIs(1));
-  const v1::CommitRequest& commit = steps.commits.at("job-7");
-  ASSERT_EQ(commit.placements_size(), 2);
-  EXPECT_EQ(commit.placements(0).cgroup(), "/ns/ml");
+  const v1::CommitRequest& commit = steps.commits.at({"job-7", "/ns/ml"}).request;
+  ASSERT_EQ(commit.placements_size(), 1);
   EXPECT_EQ(commit.placements(0).bytes(), 3 * kGib);
-  EXPECT_EQ(commit.placements(1).cgroup(), "/ns/other");
-  EXPECT_EQ(commit.placements(1).bytes(), 4 * kGib);
+  EXPECT_THAT(steps.commits.at({"job-7", "/ns/ml"}).pods, ElementsAre("ml/web", "u2"));
 }
 
-TEST_F(StepsTest, ChargeByMeasureOfAPodThatSaysItsLimitSinceIsResizedToThatOnce) {
-  Holding holding = PodOn("u1", 4 * kGib);
-  holding.charge_id = "pod/u1/gpu0~1";
-  holding.measured_bytes = kGib;
-  KnownItem item = Known(holding);
-  item.is_measured_basis = true;
-  item.bytes = kGib;
-  known_ = {item};
-  books_.holdings = {holding};
+TEST_F(StepsTest, TenantsOfAReservationCommitEachForItself) {
+  // One that the reservation has nothing for must not keep the others from theirs.
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  books_.holdings[1].cgroup = "/ns/other";
   const Steps steps = Make();
-  ASSERT_THAT(steps.resizes, SizeIs(1));
-  EXPECT_EQ(steps.resizes[0].bytes(), 4 * kGib);
+  ASSERT_THAT(steps.commits, SizeIs(2));
+  const v1::CommitRequest& ml = steps.commits.at({"job-7", "/ns/ml"}).request;
+  const v1::CommitRequest& other = steps.commits.at({"job-7", "/ns/other"}).request;
+  EXPECT_EQ(ml.placements(0).bytes(), kGib);
+  EXPECT_EQ(other.placements(0).cgroup(), "/ns/other");
+  EXPECT_NE(ml.commit_id(), other.commit_id());
+  // Once both are held, each has its own item.
+  known_ = {Known(books_.holdings[0]), Known(books_.holdings[1])};
+  EXPECT_THAT(Make().commits, IsEmpty());
+  EXPECT_THAT(Resizes(), IsEmpty());
+  EXPECT_THAT(Make().moves, IsEmpty());
+  EXPECT_THAT(Held(), SizeIs(2));
+}
+
+TEST_F(StepsTest, PodThatWaitsToJoinAnItemAsksAndIsNotAddedByForce) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib), PodOn("u3", kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  books_.holdings[1].state = books_.holdings[2].state = HoldingState::kPending;
+  known_ = {Known(books_.holdings[0])};
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 3 * kGib),
+                                     Pair(v1::CHARGE_MODE_STRICT, 4 * kGib)));
+  EXPECT_TRUE(Make().resizes[0].is_waiting);
+  EXPECT_EQ(Held()[0].bytes(), kGib) << "a list is taken by FORCE";
+  // Who runs is added whatever the limits say, and before who waits.
+  books_.holdings[0].booked_bytes = 5 * kGib;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_FORCE, 5 * kGib),
+                                     Pair(v1::CHARGE_MODE_STRICT, 7 * kGib),
+                                     Pair(v1::CHARGE_MODE_STRICT, 8 * kGib)));
+}
+
+TEST_F(StepsTest, PodWithSeveralDevicesAsksForAllOrNone) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u1", 2 * kGib), PodOn("u2", kGib)};
+  books_.holdings[1].region = "n1/gpu1";
+  for (Holding& holding : books_.holdings) holding.state = HoldingState::kPending;
+  Steps steps = Make();
+  ASSERT_THAT(steps.charges, SizeIs(2));
+  EXPECT_EQ(steps.charges[0].charge_id(), "pod/u1~16e360");
+  ASSERT_EQ(steps.charges[0].items_size(), 2);
+  EXPECT_EQ(steps.charges[0].items(1).region(), "n1/gpu1");
+  EXPECT_EQ(steps.charges[0].mode(), v1::CHARGE_MODE_STRICT);
+  EXPECT_EQ(steps.charges[1].charge_id(), "pod/u2/gpu0~16e360");
+  // What runs is recorded device by device: one that takes nothing must not keep the others back.
+  for (Holding& holding : books_.holdings) holding.state = HoldingState::kRunning;
+  steps = Make();
+  ASSERT_THAT(steps.charges, SizeIs(3));
+  EXPECT_EQ(steps.charges[0].charge_id(), "pod/u1/gpu0~16e360");
+}
+
+TEST_F(StepsTest, RaisedLimitOfAPodAsksAndALoweredOneGivesBackWhatIsNotUsed) {
+  Holding& holding = books_.holdings.emplace_back(PodOn("u1", 4 * kGib));
+  holding.charge_id = "pod/u1/gpu0~1";
+  known_ = {Known(holding)};
+  holding.booked_bytes = 6 * kGib;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 6 * kGib)));
+  EXPECT_FALSE(Make().resizes[0].is_waiting);
+  EXPECT_EQ(Held()[0].bytes(), 4 * kGib) << "as it is charged";
+  holding.booked_bytes = 2 * kGib;
+  EXPECT_THAT(Resizes(), IsEmpty()) << "nobody knows what it uses";
+  holding.measured_bytes = 3 * kGib;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 3 * kGib)));
+  holding.measured_bytes = kGib;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 2 * kGib)));
+  holding.measured_bytes.reset();
+  holding.state = HoldingState::kPending;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 2 * kGib))) << "it uses nothing";
+  holding.state = HoldingState::kEnding;
+  EXPECT_THAT(Resizes(), IsEmpty());
+  // Of a reservation others may have held what is more.
+  holding.state = HoldingState::kRunning;
+  holding.measured_bytes = kGib;
+  holding.charge_id = known_[0].charge_id = "job-7";
+  EXPECT_THAT(Resizes(), IsEmpty());
+}
+
+TEST_F(StepsTest, ItemThatAPodHasLeftNeverGrowsByThat) {
+  // A pod has gone from the device; of what it left there nothing is known but the item.
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 0)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  books_.holdings[1].is_as_charged = true;
+  books_.holdings[1].state = HoldingState::kEnding;
+  for (const bool is_measured : {false, true}) {
+    known_ = {Known(books_.holdings[0])};
+    known_[0].bytes = 3 * kGib;
+    known_[0].is_measured_basis = is_measured;
+    EXPECT_THAT(Resizes(), IsEmpty());
+    EXPECT_EQ(Held()[0].bytes(), 3 * kGib);
+  }
+}
+
+TEST_F(StepsTest, ChargeByMeasureOfAPodThatSaysItsLimitSinceAsksForThatOnce) {
+  Holding& holding = books_.holdings.emplace_back(PodOn("u1", 4 * kGib));
+  holding.charge_id = "pod/u1/gpu0~1";
+  holding.measured_bytes = 2 * kGib;
+  known_ = {Known(holding)};
+  known_[0].is_measured_basis = true;
+  known_[0].bytes = kGib;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_FORCE, 2 * kGib),
+                                     Pair(v1::CHARGE_MODE_STRICT, 4 * kGib)))
+      << "what is used is recorded; the rest may be refused";
+  EXPECT_EQ(Held()[0].bytes(), 2 * kGib);
   known_[0].bytes = 4 * kGib;
-  EXPECT_THAT(Make().resizes, IsEmpty());
+  EXPECT_THAT(Resizes(), IsEmpty());
 }
 
 TEST_F(StepsTest, ItemsOfAChargeAreNeighboursInTheListForReconcile) {
@@ -260,7 +372,7 @@ TEST_F(StepsTest, ItemsOfAChargeAreNeighboursInTheListForReconcile) {
   books_.holdings[1].charge_id = "a";
   books_.holdings[2].region = "n1/gpu1";
   std::vector<std::string> ids;
-  for (const v1::HeldItem& item : HeldItems(books_, known_)) ids.push_back(item.charge_id());
+  for (const v1::HeldItem& item : Held()) ids.push_back(item.charge_id());
   EXPECT_THAT(ids, ElementsAre("a", "job-7", "job-7"));
 }
 
@@ -268,26 +380,26 @@ TEST_F(StepsTest, PodThatWaitsIsListedOnlyIfItHoldsAlready) {
   books_.holdings = {PodOn("u1", kGib)};
   books_.holdings[0].state = HoldingState::kPending;
   books_.holdings[0].charge_id = "job-7";
-  EXPECT_THAT(HeldItems(books_, known_), IsEmpty()) << "reserved on a group, or not at all";
+  EXPECT_THAT(Held(), IsEmpty()) << "reserved on a group, or not at all";
   known_ = {Known(books_.holdings[0])};
   known_[0].is_reserved = true;
-  EXPECT_THAT(HeldItems(books_, known_), IsEmpty()) << "reserved: the list would commit it";
+  EXPECT_THAT(Held(), IsEmpty()) << "reserved: the list would commit it";
   known_[0].is_reserved = false;
-  EXPECT_THAT(HeldItems(books_, known_), SizeIs(1)) << "held: left out, it would be given back";
+  EXPECT_THAT(Held(), SizeIs(1)) << "held: left out, it would be given back";
 }
 
 TEST_F(StepsTest, OnlyWhatRunsUnderAnIdThatDoesNotHoldItIsUnplaced) {
   books_.holdings = {PodOn("u1", kGib)};
-  EXPECT_FALSE(HasUnplaced(books_, known_)) << "it has no id yet, and gets a charge of its own";
+  EXPECT_FALSE(IsUnplaced()) << "it has no id yet, and gets a charge of its own";
   books_.holdings[0].charge_id = "job-7";
-  EXPECT_TRUE(HasUnplaced(books_, known_));
+  EXPECT_TRUE(IsUnplaced());
   books_.holdings[0].state = HoldingState::kPending;
-  EXPECT_FALSE(HasUnplaced(books_, known_));
+  EXPECT_FALSE(IsUnplaced());
   books_.holdings[0].state = HoldingState::kRunning;
   known_ = {Known(books_.holdings[0])};
-  EXPECT_FALSE(HasUnplaced(books_, known_));
+  EXPECT_FALSE(IsUnplaced());
   known_[0].is_reserved = true;
-  EXPECT_TRUE(HasUnplaced(books_, known_));
+  EXPECT_TRUE(IsUnplaced());
 }
 
 TEST_F(StepsTest, ListForReconcileHasWhatIsChargedAndMeasuredListWhatIsKnown) {
@@ -296,7 +408,7 @@ TEST_F(StepsTest, ListForReconcileHasWhatIsChargedAndMeasuredListWhatIsKnown) {
   books_.holdings[0].is_measured_basis = true;
   EXPECT_THAT(MeasuredItems(books_), IsEmpty());
   books_.holdings[0].measured_bytes = 5;
-  const std::vector<v1::HeldItem> held = HeldItems(books_, known_);
+  const std::vector<v1::HeldItem> held = Held();
   ASSERT_THAT(held, SizeIs(1)) << "u2 has no charge yet";
   EXPECT_EQ(held[0].charge_id(), "pod/u1/gpu0~1");
   EXPECT_EQ(held[0].basis(), v1::BASIS_MEASURED);

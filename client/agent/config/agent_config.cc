@@ -267,6 +267,8 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view file, absl::strin
     int policy = static_cast<int>(config.when_unreachable);
     document.Choice("when_unreachable", {"allow", "deny"}, policy);
     config.when_unreachable = static_cast<UnreachablePolicy>(policy);
+    document.Duration("unreachable_grace", absl::ZeroDuration(), absl::Hours(1),
+                      config.unreachable_grace);
     document.Finish();
   }
   if (keys != nullptr) {

@@ -86,6 +86,7 @@ struct AgentConfig {
   absl::Duration report_interval = absl::Seconds(15);
   absl::Duration over_grant_grace = absl::Seconds(30);
   UnreachablePolicy when_unreachable = UnreachablePolicy::kAllow;
+  absl::Duration unreachable_grace = absl::Seconds(15);
 };
 
 // A key of the configuration, with its default. List items have "[]" in their path.

@@ -192,6 +192,7 @@ TEST(AgentConfigTest, EachValueOutOfRangeIsRefusedByName) {
       {"report_interval: 2h", "\"2h\" is not between 1s and 1h"},
       {"over_grant_grace: -1s", "\"-1s\" is not between 0 and 1h"},
       {"when_unreachable: maybe", "\"maybe\" is none of allow, deny"},
+      {"unreachable_grace: 2h", "\"2h\" is not between 0 and 1h"},
   };
   const std::string long_socket =
       absl::StrCat("pods: {pod_resources: {socket: /", std::string(107, 's'), "}}");
@@ -208,11 +209,11 @@ TEST(AgentConfigTest, EachValueOutOfRangeIsRefusedByName) {
 TEST(AgentConfigTest, ValuesAtTheirBoundsAreTaken) {
   for (const char* text :
        {"measure_interval: 100ms", "measure_interval: 1m", "reconcile_interval: 1s",
-        "report_interval: 1h", "over_grant_grace: 0s", "http: \"\"", "http: \"127.0.0.1:0\"",
-        "servers: [\"[::1]:65535\", \"unix:/run/dmemd.sock\"]", "backends: []", "mapping: []",
-        "pods: {api_server: {url: \"http://127.0.0.1:8080\"}}", "when_unreachable: deny",
-        "pods: {api_server: {token_file: \"\", ca_file: \"\"}}", "devices: []",
-        "pods:", "devices: [{region: a, capacity: 1, reserved: 1}]"}) {
+        "report_interval: 1h", "over_grant_grace: 0s", "unreachable_grace: 0s", "http: \"\"",
+        "http: \"127.0.0.1:0\"", "servers: [\"[::1]:65535\", \"unix:/run/dmemd.sock\"]",
+        "backends: []", "mapping: []", "pods: {api_server: {url: \"http://127.0.0.1:8080\"}}",
+        "when_unreachable: deny", "pods: {api_server: {token_file: \"\", ca_file: \"\"}}",
+        "devices: []", "pods:", "devices: [{region: a, capacity: 1, reserved: 1}]"}) {
     EXPECT_TRUE(Parse(text).ok()) << text << ": " << Parse(text).status();
   }
 }

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace dmem::client {
 namespace {
@@ -17,26 +18,33 @@ bool HasDevices(const Pod& pod) {
 }
 
 // Whether each pod that is to hold something holds all of it.
-std::map<std::string, bool> HoldAll(const NodeBooks& books, const std::vector<KnownItem>& known) {
-  std::set<std::pair<std::string, std::string>> held;  // Charge id, region.
-  for (const KnownItem& item : known) {
-    if (!item.is_reserved) held.emplace(item.charge_id, item.region);
-  }
+std::map<std::string, bool> HoldAll(const NodeBooks& books) {
   std::map<std::string, bool> hold_all;
   for (const Holding& holding : books.holdings) {
     if (holding.pod_uid.empty()) continue;
     bool& all = hold_all.emplace(holding.pod_uid, true).first->second;
-    all = all && held.count({holding.charge_id, holding.region}) > 0;
+    all = all && holding.charged_bytes.has_value();
   }
   return hold_all;
 }
 
 }  // namespace
 
-void Admissions::Update(const NodeSight& sight, const NodeBooks& books,
-                        const std::vector<KnownItem>& known, bool is_connected,
-                        UnreachablePolicy policy) {
-  const std::map<std::string, bool> hold_all = HoldAll(books, known);
+// A clock that was set back begins the grace anew.
+bool Admissions::IsGraceOver(bool can_say, const Policy& policy, absl::Time now) {
+  if (can_say) {
+    silent_since_ = absl::InfiniteFuture();
+    return false;
+  }
+  silent_since_ = std::min(silent_since_, now);
+  return now - silent_since_ >= policy.grace;
+}
+
+void Admissions::Update(const NodeSight& sight, const NodeBooks& books, bool is_connected,
+                        const Policy& policy, absl::Time now) {
+  const std::map<std::string, bool> hold_all = HoldAll(books);
+  const bool is_grace_over = IsGraceOver(is_connected && !sight.has_unscanned_devices, policy, now);
+  newly_unheard_.clear();
   std::set<std::string> present;
   for (const SeenPod& pod : sight.pods) {
     const std::string& uid = pod.pod.cgroup_uid;
@@ -46,8 +54,10 @@ void Admissions::Update(const NodeSight& sight, const NodeBooks& books,
     const bool is_seen = !sight.has_unscanned_devices || !HasDevices(pod.pod);
     if (is_seen && (it == hold_all.end() || it->second)) {
       pods_.insert(uid);
-    } else if ((!is_seen || !is_connected) && policy == UnreachablePolicy::kAllow) {
-      pods_.insert(uid);
+    } else if ((!is_seen || !is_connected) && is_grace_over &&
+               policy.when_unreachable == UnreachablePolicy::kAllow) {
+      if (pods_.insert(uid).second && pod.pod.phase != "Running")
+        newly_unheard_.insert(absl::StrCat(pod.pod.name_space, "/", pod.pod.name));
       unheard_.insert(uid);
     }
   }

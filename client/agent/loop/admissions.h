@@ -6,8 +6,8 @@
 
 #include <set>
 #include <string>
-#include <vector>
 
+#include "absl/time/time.h"
 #include "client/agent/books/node_books.h"
 #include "client/agent/config/agent_config.h"
 
@@ -16,20 +16,32 @@ namespace dmem::client {
 // Which pods may start. One thread at a time.
 class Admissions {
  public:
+  // What is to be done while nobody can say.
+  struct Policy {
+    UnreachablePolicy when_unreachable = UnreachablePolicy::kAllow;
+    absl::Duration grace;  // And after how long.
+  };
+
   // A pod whose devices are known may start once all that it is to hold is held; or, where the
-  // policy is to allow, while nobody can say: the authority does not answer, or the software of a
-  // device never has. Who may start once may until it is gone. `known`: what the authority has.
-  void Update(const NodeSight& sight, const NodeBooks& books, const std::vector<KnownItem>& known,
-              bool is_connected, UnreachablePolicy policy);
+  // policy is to allow, once nobody has been able to say for its grace: the authority does not
+  // answer, or the software of a device never has. Who may start once may until it is gone.
+  void Update(const NodeSight& sight, const NodeBooks& books, bool is_connected,
+              const Policy& policy, absl::Time now);
 
   // By Pod::cgroup_uid.
   const std::set<std::string>& pods() const { return pods_; }
   // It was let in while nobody could say.
   bool IsUnheard(const std::string& uid) const { return unheard_.count(uid) > 0; }
+  // NAMESPACE/NAME of those that the last Update let in so.
+  const std::set<std::string>& newly_unheard() const { return newly_unheard_; }
 
  private:
+  bool IsGraceOver(bool can_say, const Policy& policy, absl::Time now);
+
   std::set<std::string> pods_;
   std::set<std::string> unheard_;
+  std::set<std::string> newly_unheard_;
+  absl::Time silent_since_ = absl::InfiniteFuture();
 };
 
 }  // namespace dmem::client

@@ -26,36 +26,30 @@ class AdmissionsTest : public ::testing::Test {
     for (const char* region : {"n1/gpu0", "n1/gpu1"}) {
       Holding& holding = books_.holdings.emplace_back();
       holding.pod_uid = "u1";
-      holding.charge_id = "c";
       holding.region = region;
     }
+    sight_.pods[0].pod.name_space = "ml";
+    sight_.pods[0].pod.name = "web";
   }
 
-  void Hold(const std::string& region, bool is_reserved = false) {
-    KnownItem& item = known_.emplace_back();
-    item.charge_id = "c";
-    item.region = region;
-    item.is_reserved = is_reserved;
-  }
   std::set<std::string> Update(UnreachablePolicy policy = UnreachablePolicy::kDeny) {
-    admissions_.Update(sight_, books_, known_, is_connected_, policy);
+    admissions_.Update(sight_, books_, is_connected_, {policy, grace_}, now_);
     return admissions_.pods();
   }
 
   NodeSight sight_;
   NodeBooks books_;
-  std::vector<KnownItem> known_;
   bool is_connected_ = true;
+  absl::Duration grace_ = absl::ZeroDuration();
+  absl::Time now_ = absl::FromUnixSeconds(1000);
   Admissions admissions_;
 };
 
 TEST_F(AdmissionsTest, PodStartsOnceAllThatItIsToHoldIsHeld) {
   EXPECT_THAT(Update(), IsEmpty());
-  Hold("n1/gpu0");
+  books_.holdings[0].charged_bytes = 8;
   EXPECT_THAT(Update(), IsEmpty());
-  Hold("n1/gpu1", /*is_reserved=*/true);
-  EXPECT_THAT(Update(), IsEmpty()) << "reserved is not held";
-  known_.back().is_reserved = false;
+  books_.holdings[1].charged_bytes = 8;
   EXPECT_THAT(Update(), ElementsAre("u1"));
   EXPECT_FALSE(admissions_.IsUnheard("u1"));
 }
@@ -67,6 +61,27 @@ TEST_F(AdmissionsTest, WhileNobodyAnswersThePolicyDecides) {
   EXPECT_TRUE(admissions_.IsUnheard("u1"));
   is_connected_ = true;
   EXPECT_THAT(Update(UnreachablePolicy::kDeny), ElementsAre("u1")) << "it may have started";
+}
+
+TEST_F(AdmissionsTest, PolicyAllowsOnlyOnceNobodyHasAnsweredForTheGrace) {
+  grace_ = absl::Seconds(15);
+  const auto update_after = [this](absl::Duration time) {
+    now_ += time;
+    return Update(UnreachablePolicy::kAllow);
+  };
+  is_connected_ = false;
+  EXPECT_THAT(update_after(absl::ZeroDuration()), IsEmpty());
+  EXPECT_THAT(update_after(absl::Seconds(14)), IsEmpty()) << "a restart lets nobody through";
+  is_connected_ = true;
+  EXPECT_THAT(update_after(absl::Seconds(1)), IsEmpty());
+  is_connected_ = false;
+  EXPECT_THAT(update_after(absl::Seconds(1)), IsEmpty()) << "it begins anew";
+  EXPECT_THAT(update_after(-absl::Seconds(100)), IsEmpty()) << "the clock was set back";
+  EXPECT_THAT(admissions_.newly_unheard(), IsEmpty());
+  EXPECT_THAT(update_after(absl::Seconds(15)), ElementsAre("u1"));
+  EXPECT_THAT(admissions_.newly_unheard(), ElementsAre("ml/web"));
+  EXPECT_THAT(update_after(absl::Seconds(1)), ElementsAre("u1"));
+  EXPECT_THAT(admissions_.newly_unheard(), IsEmpty()) << "said once";
 }
 
 TEST_F(AdmissionsTest, PolicyDecidesForPodsWithDevicesWhileOnesSoftwareHasNeverAnswered) {

@@ -51,6 +51,11 @@ void Agent::Pass() {
     problems.push_back(AboutKey("gate_dir", config_.gate_dir, status));
   WatchOverGrants(books);
   LogChanges(problems);
+  for (const std::string& pod : report.let_in) {
+    log_("let_in", absl::StrCat("pod ", pod, " may start although nothing is charged for it: ",
+                                "nobody has answered for unreachable_grace; it is recorded once ",
+                                "dmemd does"));
+  }
   // Otherwise it is not known.
   if (report.is_connected) LogWaiting(report.waiting);
   PassFigures figures;
@@ -121,8 +126,8 @@ void Agent::AskTenantLimits(std::vector<absl::Status>* problems) {
 void Agent::WatchOverGrants(const NodeBooks& books) {
   std::map<std::pair<std::string, std::string>, std::pair<absl::Time, bool>> over;
   for (const Holding& holding : books.holdings) {
-    if (holding.is_measured_basis || holding.measured_bytes.value_or(0) <= holding.booked_bytes)
-      continue;
+    const uint64_t charged = holding.charged_bytes.value_or(holding.booked_bytes);
+    if (holding.is_measured_basis || holding.measured_bytes.value_or(0) <= charged) continue;
     const auto key = std::make_pair(holding.id_base, holding.region);
     const auto before = over_since_.find(key);
     auto& since = over.emplace(key, std::make_pair(now_(), false)).first->second;
@@ -132,7 +137,7 @@ void Agent::WatchOverGrants(const NodeBooks& books) {
       log_("over_grant",
            absl::StrCat("pod ", holding.pod_namespace, "/", holding.pod_name, " uses ",
                         *holding.measured_bytes, " bytes of ", holding.region, ", ",
-                        *holding.measured_bytes - holding.booked_bytes, " more than booked"));
+                        *holding.measured_bytes - charged, " more than booked"));
     }
   }
   over_since_ = std::move(over);

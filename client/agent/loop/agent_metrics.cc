@@ -95,14 +95,12 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
                            {"uid", holding.pod_uid},
                            {"cgroup", holding.cgroup},
                            {"region", holding.region}};
-    // What waits at the gate is not charged yet.
-    const bool is_charged = holding.state != HoldingState::kPending || !holding.charge_id.empty();
-    Add(&booked, labels, is_charged ? static_cast<double>(holding.booked_bytes) : 0);
+    Add(&booked, labels, static_cast<double>(holding.charged_bytes.value_or(0)));
     if (!holding.measured_bytes.has_value()) continue;
     Add(&measured, labels, static_cast<double>(*holding.measured_bytes));
-    const uint64_t beyond = *holding.measured_bytes > holding.booked_bytes
-                                ? *holding.measured_bytes - holding.booked_bytes
-                                : 0;
+    const uint64_t allowed = holding.charged_bytes.value_or(holding.booked_bytes);
+    const uint64_t beyond =
+        *holding.measured_bytes > allowed ? *holding.measured_bytes - allowed : 0;
     Add(&over, labels, holding.is_measured_basis ? 0 : static_cast<double>(beyond));
   }
   MetricFamily limits =

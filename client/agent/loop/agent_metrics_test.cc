@@ -50,18 +50,22 @@ PassFigures OnePod() {
   holding.pod_namespace = "ml";
   holding.pod_name = "web";
   holding.booked_bytes = 8;
+  holding.charged_bytes = 8;
   return figures;
 }
 
-TEST(AgentMetricsTest, NothingIsBookedForAPodThatWaitsForLeaveToStart) {
+TEST(AgentMetricsTest, BookedIsWhatIsChargedAndNotWhatIsWanted) {
   AgentMetrics metrics;
   PassFigures figures = OnePod();
-  figures.holdings[0].state = HoldingState::kPending;
+  const std::string booked = absl::StrCat("dmem_agent_pod_booked_bytes", kPod);
+  figures.holdings[0].charged_bytes.reset();  // It waits for leave to start.
   metrics.Set(figures);
-  EXPECT_EQ(Series(metrics).at(absl::StrCat("dmem_agent_pod_booked_bytes", kPod)), 0);
-  figures.holdings[0].charge_id = "pod/u1/gpu0~1";  // It has leave.
+  EXPECT_EQ(Series(metrics).at(booked), 0);
+  figures.holdings[0].charged_bytes = 5;
+  figures.holdings[0].measured_bytes = 7;
   metrics.Set(figures);
-  EXPECT_EQ(Series(metrics).at(absl::StrCat("dmem_agent_pod_booked_bytes", kPod)), 8);
+  EXPECT_EQ(Series(metrics).at(booked), 5);
+  EXPECT_EQ(Series(metrics).at(absl::StrCat("dmem_agent_pod_over_grant_bytes", kPod)), 2);
 }
 
 TEST(AgentMetricsTest, PassesAndDifferencesAddUpAndTheRestIsOfTheLastPass) {

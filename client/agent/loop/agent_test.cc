@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/books/pod_annotations.h"
 #include "client/agent/testing/scripted_agent.h"
 #include "client/agent/testing/temp_directory.h"
 #include "client/testing/mock_connection.h"
@@ -60,6 +61,7 @@ class AgentTest : public ::testing::Test {
     config_.cgroup_root = root_.path();
     config_.gate_dir = root_.path();
     config_.over_grant_grace = absl::Seconds(30);
+    config_.unreachable_grace = absl::ZeroDuration();
     config_.tenant_directories = {{"/teams/vision", "/vision.slice"}};
     config_.state_dir = root_.path() + "/state";
     incarnations_ =

@@ -4,32 +4,20 @@
 #include "client/agent/loop/authority_link.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "client/agent/loop/make_groups.h"
 #include "client/agent/loop/node_list.h"
 #include "client/agent/region_groups.h"
-#include "client/charge_holder.h"
 #include "client/error_facts.h"
 
 namespace dmem::client {
 namespace {
 
 constexpr size_t kItemsOfCallMax = 1000;
-constexpr char kAgentName[] = "dmem-agent";
 constexpr absl::string_view kNotAnswered =
     "the authority does not answer, or not this node (the log of dmem-agent says why)";
-// A commit that was refused is asked for again after this: there is no way to ask what it would
-// come to.
-constexpr absl::Duration kCommitAgainAfter = absl::Seconds(10);
-
-// The device does not take it now, whatever is asked; otherwise a commit that is refused says that
-// there is nothing to commit there.
-bool IsNotTaken(const absl::Status& status) {
-  const std::string reason = FactsOf(status).reason;
-  return absl::IsResourceExhausted(status) || reason == "REGION_CORDONED" ||
-         reason == "REGION_STALE" || reason == "REGION_LOST" || reason == "REGION_FAILED";
-}
 
 // The region that this session has not registered, for which a list was refused; empty: it was
 // refused for something else. No list judges what such a region holds.
@@ -41,14 +29,9 @@ std::string UnregisteredIn(const absl::Status& status) {
   return is_unregistered ? facts.Get("region") : "";
 }
 
-// Of WaitingList: what a charge of its own is for; of a reservation it is the charge's id.
-std::string WaitingKey(absl::string_view id_base, absl::string_view region) {
-  return absl::StrCat(id_base, "~ in ", region);
-}
-
-// The id base and the region.
-std::pair<std::string, std::string> PurposeOf(const v1::ChargeRequest& request) {
-  return {request.charge_id().substr(0, request.charge_id().find('~')), request.items(0).region()};
+// Also due where a clock was set back.
+bool IsDue(absl::Time since, absl::Duration interval, absl::Time now) {
+  return now < since || now - since >= interval;
 }
 
 KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
@@ -76,7 +59,7 @@ AuthorityLink::AuthorityLink(const AgentConfig* config, const std::shared_ptr<Cl
       session_(client, {kAgentName, config->node_name, incarnations->node(), config->session_ttl}),
       reservations_(config->state_dir) {}
 
-bool AuthorityLink::Take(const char* what, const absl::Status& status) {
+bool AuthorityLink::Take(absl::string_view what, const absl::Status& status) {
   if (status.ok()) return true;
   report_.problems.push_back(
       absl::Status(status.code(), absl::StrCat(what, ": ", status.message())));
@@ -128,13 +111,27 @@ void AuthorityLink::ListKnown() {
     listed_sequence_ = std::max(listed_sequence_, charges->sequence());
     for (const v1::Charge& charge : charges->charges()) {
       for (const v1::ChargeItem& item : charge.items()) {
-        if (item.region() != region.first) continue;
-        known.push_back(KnownItemOf(charge, item));
+        if (item.region() == region.first) known.push_back(KnownItemOf(charge, item));
       }
     }
   }
   known_ = std::move(known);
   is_known_current_ = true;
+  // What arrived needs not be sent again.
+  for (auto it = unanswered_.begin(); it != unanswered_.end();) {
+    const std::string& id = it->second.charge_id();
+    const bool has_arrived =
+        std::any_of(known_.begin(), known_.end(),
+                    [&id](const KnownItem& item) { return item.charge_id == id; });
+    it = has_arrived ? unanswered_.erase(it) : std::next(it);
+  }
+}
+
+// Its items in this node's regions.
+void AuthorityLink::AddKnown(const v1::Charge& charge) {
+  for (const v1::ChargeItem& item : charge.items()) {
+    if (registered_.count(item.region()) > 0) known_.push_back(KnownItemOf(charge, item));
+  }
 }
 
 std::string AuthorityLink::RegionName(const std::string& local) const {
@@ -145,6 +142,7 @@ void AuthorityLink::Fill(NodeSight* sight) const {
   sight->known = known_;
   sight->remembered_ids = reservations_.ids();
   sight->ended_ids = reservations_.ended_ids();
+  sight->admitted = admissions_.pods();
 }
 
 // A file of state_dir that is not as it should be.
@@ -175,24 +173,26 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
   *books = MakeNodeBooks(sight);
   for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);
   for (Holding& holding : books->holdings) {
-    const auto refused = refused_.find({holding.id_base, holding.region});
+    const auto refused = refused_.find(holding.id_base);
     if (holding.charge_id.empty() && refused != refused_.end()) holding.charge_id = refused->second;
   }
   ForgetIds(sight);
   const bool is_list_due =
-      now_() - reconciled_at_ >= config_.reconcile_interval || HasUnplaced(*books, known_);
+      IsDue(reconciled_at_, config_.reconcile_interval, now_()) || HasUnplaced(*books);
   if (report_.is_connected && is_known_current_ && is_list_due && Reconcile(*books)) {
     reconciled_at_ = now_();
     reconciled_as_of_ = looked_at_;
   }
-  if (report_.is_connected && now_() - reported_at_ >= config_.report_interval &&
+  if (report_.is_connected && IsDue(reported_at_, config_.report_interval, now_()) &&
       ReportMeasured(sight, *books)) {
     reported_at_ = now_();
     reported_as_of_ = looked_at_;
   }
-  admissions_.Update(sight, *books, known_, report_.is_connected, config_.when_unreachable);
+  admissions_.Update(sight, *books, report_.is_connected,
+                     {config_.when_unreachable, config_.unreachable_grace}, now_());
   if (session_.id() == 0) report_.is_connected = false;
   report_.admitted = admissions_.pods();
+  report_.let_in = admissions_.newly_unheard();
   ReportWaiting(*books);
   report_.reconciled_as_of = reconciled_as_of_;
   report_.reported_as_of = reported_as_of_;
@@ -260,169 +260,11 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
   return true;
 }
 
-KnownItem* AuthorityLink::FindKnown(const std::string& charge_id, const std::string& region) {
-  for (KnownItem& item : known_) {
-    if (item.charge_id == charge_id && item.region == region) return &item;
-  }
-  return nullptr;
-}
-
-void AuthorityLink::Forget(const std::string& charge_id) {
-  known_.erase(std::remove_if(known_.begin(), known_.end(),
-                              [&](const KnownItem& item) { return item.charge_id == charge_id; }),
-               known_.end());
-}
-
-void AuthorityLink::TakeSteps(const Steps& steps) {
-  for (const NodeBooks::Freed& freed : steps.free) {
-    if (!Free(freed)) return;
-  }
-  for (const auto& commit : steps.commits) {
-    if (!Commit(commit.second)) return;
-  }
-  for (const v1::MoveChargeRequest& move : steps.moves) {
-    const absl::Status status = client_->MoveCharge(move).status();
-    if (!Take("MoveCharge", status)) return;
-    if (!status.ok()) continue;
-    for (KnownItem& item : known_) {
-      if (item.charge_id == move.charge_id() && item.cgroup == move.from_cgroup())
-        item.cgroup = move.to_cgroup();
-    }
-  }
-  for (const v1::ResizeItem& item : steps.resizes) {
-    v1::ResizeRequest request;
-    *request.add_items() = item;
-    request.set_mode(v1::CHARGE_MODE_FORCE);
-    const absl::Status status = client_->Resize(request).status();
-    if (!Take("Resize", status)) return;
-    KnownItem* known = FindKnown(item.charge_id(), item.region());
-    if (status.ok() && known != nullptr) known->bytes = item.bytes();
-  }
-  for (const std::string& id : steps.releases) {
-    v1::RequestReleaseRequest request;
-    request.add_charge_ids(id);
-    request.set_requested_by(absl::StrCat(kAgentName, " on ", config_.node_name));
-    request.set_reason("its pod is gone or going");
-    const absl::Status status = client_->RequestRelease(request).status();
-    if (!Take("RequestRelease", status)) return;
-    if (!status.ok()) continue;
-    for (KnownItem& item : known_) item.is_releasing |= item.charge_id == id;
-  }
-  for (const v1::ChargeRequest& charge : steps.charges) {
-    // That a device is not registered is a problem already.
-    if (registered_.count(charge.items(0).region()) > 0 && !Charge(charge)) return;
-  }
-}
-
-// A charge of this agent's has one item; one of a scheduler's may have others on other nodes, and
-// its items are given back node by node once its release is asked for.
-bool AuthorityLink::Free(const NodeBooks::Freed& freed) {
-  const KnownItem& item = freed.item;
-  if (!item.is_releasing) {
-    v1::RequestReleaseRequest request;
-    request.add_charge_ids(item.charge_id);
-    request.set_requested_by(absl::StrCat(kAgentName, " on ", config_.node_name));
-    request.set_reason("its pod is gone");
-    if (!Take("RequestRelease", client_->RequestRelease(request).status())) return false;
-  }
-  v1::UnchargeItemsRequest request;
-  request.set_session(session_id_);
-  request.set_charge_id(item.charge_id);
-  request.set_evidence(freed.evidence);
-  const absl::Status status = client_->UnchargeItems(request).status();
-  if (!Take("UnchargeItems", status)) return false;
-  if (status.ok()) Forget(item.charge_id);
-  return true;
-}
-
-bool AuthorityLink::Commit(const v1::CommitRequest& request) {
-  const std::string asked = request.SerializeAsString();
-  const WaitingList::Refused* before = waiting_.Before(request.charge_id(), asked);
-  if (before != nullptr && now_() - before->at < kCommitAgainAfter) {
-    waiting_.Add(request.charge_id(), *before);
-    return true;
-  }
-  const absl::StatusOr<v1::CommitResponse> response = client_->Commit(request);
-  // What waits at the gate waits. What runs is recorded by a list, which takes it from what is
-  // reserved; a charge of its own would count beside that until the ttl ends.
-  if (IsNotTaken(response.status())) {
-    waiting_.Add(request.charge_id(), {asked, now_(), std::string(response.status().message())});
-    return true;
-  }
-  if (!Take("Commit", response.status())) return false;
-  if (!response.ok()) {
-    // The reservation has ended, or is not for these devices: what runs is charged on its own.
-    reservations_.End(request.charge_id());
-    return true;
-  }
-  Forget(request.charge_id());
-  for (const v1::ChargeItem& item : response->charge().items()) {
-    if (registered_.count(item.region()) == 0) continue;
-    known_.push_back(KnownItemOf(response->charge(), item));
-  }
-  return true;
-}
-
-// Who was refused leave to start asks what the answer would be first.
-bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
-  const auto [base, region] = PurposeOf(request);
-  const std::string key = WaitingKey(base, region);
-  const std::string asked = request.items(0).SerializeAsString();
-  const WaitingList::Refused* before = waiting_.Before(key, asked);
-  if (before == nullptr || request.mode() == v1::CHARGE_MODE_FORCE) return ChargeInEarnest(request);
-  v1::ChargeRequest check = request;
-  check.set_mode(v1::CHARGE_MODE_CHECK_ONLY);
-  check.set_session(session_id_);
-  const absl::Status status = client_->Charge(check).status();
-  if (status.ok()) return ChargeInEarnest(request);
-  if (!IsNotTaken(status)) return Take("Charge", status);
-  waiting_.Add(key, {asked, before->at, std::string(status.message())});
-  return true;
-}
-
-bool AuthorityLink::ChargeInEarnest(const v1::ChargeRequest& request) {
-  const std::string asked = request.items(0).SerializeAsString();
-  const auto key = PurposeOf(request);
-  // The same again, should the last one have arrived; unless it asks for something else now.
-  v1::ChargeRequest sent = request;
-  const auto unanswered = unanswered_.find(key);
-  if (unanswered != unanswered_.end() && unanswered->second.mode() == request.mode() &&
-      unanswered->second.items(0).SerializeAsString() == asked) {
-    sent = unanswered->second;
-  } else if (unanswered != unanswered_.end()) {
-    v1::UnchargeRequest cancel;  // Spends the id, whether it arrived or not.
-    cancel.add_charge_ids(unanswered->second.charge_id());
-    cancel.set_session(session_id_);
-    if (!Take("Uncharge", client_->Uncharge(cancel).status())) return false;
-    unanswered_.erase(key);
-  }
-  if (admissions_.IsUnheard(request.owner().uid()))
-    (*sent.mutable_labels())[kRecordedLateLabel] = "true";
-  sent.set_session(session_id_);
-  unanswered_[key] = sent;
-  const absl::StatusOr<v1::ChargeResponse> response = client_->Charge(sent);
-  // That a pod at the gate waits is no problem of the agent's.
-  if (IsNotTaken(response.status()) && sent.mode() != v1::CHARGE_MODE_FORCE) {
-    unanswered_.erase(key);
-    waiting_.Add(WaitingKey(key.first, key.second),
-                 {asked, now_(), std::string(response.status().message())});
-    return true;
-  }
-  if (!Take("Charge", response.status())) return false;
-  unanswered_.erase(key);
-  if (response.ok()) {
-    known_.push_back(KnownItemOf(response->charge(), response->charge().items(0)));
-  } else if (IsNotTaken(response.status())) {
-    refused_[key] = sent.charge_id();
-  }
-  return true;
-}
-
 // A device that cannot be registered must not keep the list of the others back. What is left out is
 // found out anew each time: of a region that is judged, nothing may be missing.
 bool AuthorityLink::Reconcile(const NodeBooks& books) {
   if (!parts_.reconciles) return true;
-  std::vector<v1::HeldItem> items = HeldItems(books, known_);
+  std::vector<v1::HeldItem> items = HeldItems(books);
   while (true) {
     uint64_t differences = 0;
     const absl::Status status =
@@ -480,17 +322,21 @@ void AuthorityLink::ForgetIds(const NodeSight& sight) {
 }
 
 void AuthorityLink::ReportWaiting(const NodeBooks& books) {
+  std::map<std::pair<std::string, std::string>, std::string> regions;  // By pod and reason.
   for (const Holding& holding : books.holdings) {
-    if (holding.state != HoldingState::kPending || report_.admitted.count(holding.pod_uid) > 0)
+    if (holding.state != HoldingState::kPending || holding.charged_bytes.has_value() ||
+        report_.admitted.count(holding.pod_uid) > 0)
       continue;
-    const WaitingList::Refused* refused =
-        waiting_.Now(holding.charge_id.empty() ? WaitingKey(holding.id_base, holding.region)
-                                               : holding.charge_id);
+    const WaitingList::Refused* refused = waiting_.Now(WaitingKeyOf(holding));
     if (refused == nullptr && report_.is_connected) continue;
-    LinkReport::Waiting& waiting = report_.waiting[holding.pod_uid];
-    waiting.pod = absl::StrCat(holding.pod_namespace, "/", holding.pod_name);
-    absl::StrAppend(&waiting.why, waiting.why.empty() ? "" : "; ", holding.region, ": ",
-                    refused != nullptr ? absl::string_view(refused->why) : kNotAnswered);
+    report_.waiting[holding.pod_uid].pod = PodNameOf(holding);
+    std::string& of_reason =
+        regions[{holding.pod_uid, refused != nullptr ? refused->why : std::string(kNotAnswered)}];
+    absl::StrAppend(&of_reason, of_reason.empty() ? "" : ", ", holding.region);
+  }
+  for (const auto& [key, where] : regions) {
+    std::string& why = report_.waiting[key.first].why;
+    absl::StrAppend(&why, why.empty() ? "" : "; ", where, ": ", key.second);
   }
 }
 

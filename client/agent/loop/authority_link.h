@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/agent/books/node_books.h"
 #include "client/agent/books/steps.h"
@@ -39,6 +40,9 @@ struct LinkReport {
   // was seen to hold; InfinitePast: never.
   absl::Time reconciled_as_of = absl::InfinitePast();
   absl::Time reported_as_of = absl::InfinitePast();
+  // Pods, NAMESPACE/NAME, that may start since this pass, and for which nothing is charged: nobody
+  // answered for the grace.
+  std::set<std::string> let_in;
   // Pods that were refused leave to start, or could not ask for it, by Pod::cgroup_uid.
   struct Waiting {
     std::string pod;  // NAMESPACE/NAME
@@ -73,24 +77,33 @@ class AuthorityLink {
 
  private:
   // Whether to go on: false after an answer that did not come.
-  bool Take(const char* what, const absl::Status& status);
+  bool Take(absl::string_view what, const absl::Status& status);
   void ListKnown();
   bool RegisterDevices(const std::vector<Device>& devices);
   bool RegisterDevice(const Device& device);
   void TakeSteps(const Steps& steps);
   bool Free(const NodeBooks::Freed& freed);
-  bool Commit(const v1::CommitRequest& request);
+  bool Commit(const Steps::Commit& commit);
+  bool Resize(const Steps::Resize& resize);
   bool Charge(const v1::ChargeRequest& request);
-  bool ChargeInEarnest(const v1::ChargeRequest& request);
+  absl::Status ChargeInEarnest(const v1::ChargeRequest& request);
+  absl::Status SettleUnanswered(v1::ChargeRequest* request);
+  template <typename Check>
+  bool AsksInEarnest(const WaitingList::Refused* before, const Check& check, absl::Status* refused);
+  template <typename Items>
+  std::string NotRegisteredOf(const Items& items) const;
   bool Reconcile(const NodeBooks& books);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   void ForgetIds(const NodeSight& sight);
   void ReportWaiting(const NodeBooks& books);
   void NoteKept(const char* what, const absl::Status& status);
   void Fill(NodeSight* sight) const;
-  KnownItem* FindKnown(const std::string& charge_id, const std::string& region);
+  void AddKnown(const v1::Charge& charge);
+  static std::string WaitingKeyOf(const Holding& holding);
   void Forget(const std::string& charge_id);
   std::string RegionName(const std::string& local) const;
+
+  static constexpr char kAgentName[] = "dmem-agent";
 
   const AgentConfig& config_;
   const std::shared_ptr<Client> client_;
@@ -108,9 +121,9 @@ class AuthorityLink {
   uint64_t as_of_ = 0;
   std::vector<KnownItem> known_;
   // Charges that were sent and not answered, as they were sent, by what they are for.
-  std::map<std::pair<std::string, std::string>, v1::ChargeRequest> unanswered_;
+  std::map<std::string, v1::ChargeRequest> unanswered_;
   // Ids of charges, of what runs, that were refused in this pass, by what they are for.
-  std::map<std::pair<std::string, std::string>, std::string> refused_;
+  std::map<std::string, std::string> refused_;
   PodReservations reservations_;
   WaitingList waiting_;
   Admissions admissions_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/books/pod_annotations.h"
 #include "client/agent/loop/testing/authority_link_fixture.h"
 #include "client/testing/error_of_server.h"
 

@@ -1,13 +1,15 @@
 // Copyright 2026 The dmemd Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What waits for leave to start, and what holds under a scheduler's reservation.
+// What waits for leave to start, or for more.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
+#include "client/agent/books/pod_annotations.h"
 #include "client/agent/loop/testing/authority_link_fixture.h"
 #include "client/testing/error_of_server.h"
 
@@ -16,104 +18,9 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Return;
-
-// A pod whose reservation is committed, and refused.
-class RefusedCommitTest : public AuthorityLinkTest {
- protected:
-  RefusedCommitTest() {
-    sight_ = OnePod("");
-    sight_.pods_are_complete = true;
-    sight_.pods[0].pod.annotations[kChargeAnnotation] = "job-7";
-    sight_.pods[0].mapped.cgroup = "/ns/ml";
-    Refuse(absl::ResourceExhaustedError("the device is full"));
-    // All is as the first pass leaves it.
-    link_->Connect();
-    NodeSight before = sight_;
-    before.pods.clear();
-    NodeBooks books;
-    link_->Sync(before, &books);
-    reconciles_.clear();
-  }
-
-  void Refuse(const absl::Status& status) {
-    ON_CALL(*connection_, Commit).WillByDefault(::testing::Return(status));
-  }
-
-  LinkReport Pass() {
-    link_->Connect();
-    NodeBooks books;
-    return link_->Sync(sight_, &books);
-  }
-
-  NodeSight sight_;
-};
-
-TEST_F(RefusedCommitTest, WhatRunsIsRecordedByAListAtOnceAndNotChargedBesideIt) {
-  sight_.pods[0].pod.phase = "Running";
-  EXPECT_CALL(*connection_, Charge).Times(0);
-  const LinkReport report = Pass();
-  EXPECT_TRUE(report.problems.empty());
-  ASSERT_EQ(reconciles_.size(), 1u) << "the interval is not over";
-  ASSERT_EQ(reconciles_[0].items_size(), 1);
-  EXPECT_EQ(reconciles_[0].items(0).charge_id(), "job-7");
-  EXPECT_EQ(reconciles_[0].items(0).bytes(), kGib);
-}
-
-TEST_F(RefusedCommitTest, WhatWaitsIsNotListedSaysWhyAndAsksAgainNotEachTime) {
-  sight_.pods[0].pod.phase = "Pending";
-  sight_.pods[0].pod.name_space = "ml";
-  sight_.pods[0].pod.name = "web";
-  EXPECT_CALL(*connection_, Charge).Times(0);
-  EXPECT_CALL(*connection_, Commit).Times(2);
-  for (int pass = 0; pass < 11; ++pass) {
-    now_ += absl::Seconds(1);
-    const LinkReport report = Pass();
-    EXPECT_EQ(report.admitted.count("u1"), 0u);
-    ASSERT_EQ(report.waiting.count("u1"), 1u) << "also when it did not ask";
-    EXPECT_EQ(report.waiting.at("u1").pod, "ml/web");
-    EXPECT_EQ(report.waiting.at("u1").why, "n1/gpu0: the device is full");
-  }
-  EXPECT_EQ(reconciles_.size(), 0u);
-}
-
-TEST_F(RefusedCommitTest, PodOfAReservationThatHasEndedIsChargedAsAnyOther) {
-  sight_.pods[0].pod.phase = "Running";
-  Refuse(absl::NotFoundError("no such charge"));
-  Pass();
-  EXPECT_EQ(charges_.size(), 0u) << "found out in this pass";
-  Pass();
-  ASSERT_EQ(charges_.size(), 1u);
-  EXPECT_EQ(charges_[0].charge_id().substr(0, 12), "pod/u1/gpu0~");
-}
-
-TEST_F(RefusedCommitTest, ThatAReservationHasEndedIsRememberedAsLongAsItsPodIsThere) {
-  sight_.pods[0].pod.phase = "Running";
-  int commits = 0;
-  ON_CALL(*connection_, Commit).WillByDefault([&commits](const v1::CommitRequest&, auto) {
-    ++commits;
-    return absl::StatusOr<v1::CommitResponse>(absl::NotFoundError("no such charge"));
-  });
-  ON_CALL(*connection_, RequestRelease).WillByDefault(Return(v1::RequestReleaseResponse()));
-  ON_CALL(*connection_, UnchargeItems).WillByDefault([this](const v1::UnchargeItemsRequest&, auto) {
-    charges_.clear();
-    return absl::StatusOr<v1::UnchargeItemsResponse>(v1::UnchargeItemsResponse());
-  });
-  for (int i = 0; i < 3; ++i) Pass();
-  EXPECT_EQ(commits, 1) << "not asked for again and again";
-  ASSERT_EQ(charges_.size(), 1u);
-  const SeenPod pod = sight_.pods[0];
-  sight_.pods.clear();
-  sight_.listed_regions = {"gpu0"};  // Nothing runs on it.
-  Pass();
-  Pass();
-  EXPECT_EQ(charges_.size(), 0u);
-  // The next pod with a reservation of that name.
-  sight_.pods = {pod};
-  sight_.pods[0].pod.cgroup_uid = "u2";
-  Pass();
-  EXPECT_EQ(commits, 2);
-}
+using ::testing::SizeIs;
 
 TEST_F(AuthorityLinkTest, PodThatWaitsAsksInEarnestOnceAndAgainWhenItWouldBeGranted) {
   NodeSight sight = OnePod("Pending");
@@ -163,8 +70,9 @@ TEST_F(AuthorityLinkTest, PodThatWaitsAsksInEarnestOnceAndAgainWhenItWouldBeGran
   EXPECT_THAT(report.admitted, ElementsAre("u1"));
   EXPECT_TRUE(report.waiting.empty()) << "it does not wait";
   answer = absl::OkStatus();
+  ON_CALL(*connection_, Uncharge).WillByDefault(Return(v1::UnchargeResponse()));
   pass();
-  EXPECT_THAT(asked, ElementsAre(v1::CHARGE_MODE_STRICT)) << "what was refused before is not known";
+  EXPECT_THAT(asked, ElementsAre(v1::CHARGE_MODE_FORCE)) << "it has leave";
 }
 
 TEST_F(AuthorityLinkTest, PodThatWaitedIsChargedInThePassInWhichThereIsRoom) {
@@ -187,89 +95,182 @@ TEST_F(AuthorityLinkTest, PodThatWaitedIsChargedInThePassInWhichThereIsRoom) {
   EXPECT_TRUE(report.waiting.empty());
 }
 
-TEST_F(AuthorityLinkTest, IdOfAPodsReservationIsForgottenOnceThePodAndTheChargeAreGone) {
-  NodeSight sight;
-  sight.node = "n1";
-  sight.devices = {DeviceOf("gpu0")};
-  sight.listed_regions = {"gpu0"};
-  sight.pods_are_complete = true;
-  SeenPod& seen = sight.pods.emplace_back();
-  seen.pod.cgroup_uid = "u1";
-  seen.pod.annotations[kChargeAnnotation] = "job-7";
-  seen.pod.containers = {{"main", "", {{"gpu", {"GPU-a"}, "", ""}}}};
-  sight.devices[0].device_ids = {"GPU-a"};
-  // The authority says each time that something was different, so that it is asked again.
-  v1::ReconcileResponse different;
-  different.set_differences_total(1);
-  ON_CALL(*connection_, Reconcile).WillByDefault(Return(different));
-  ON_CALL(*connection_, RequestRelease).WillByDefault(Return(v1::RequestReleaseResponse()));
-  int freed = 0;
-  ON_CALL(*connection_, UnchargeItems).WillByDefault([&](const v1::UnchargeItemsRequest&, auto) {
-    ++freed;
-    charges_.clear();
-    return absl::StatusOr<v1::UnchargeItemsResponse>(v1::UnchargeItemsResponse());
-  });
-  const auto pass = [&] {
+TEST_F(AuthorityLinkTest, PodThatWasLetInIsRecordedByForceAlsoBeforeItHasStarted) {
+  const NodeSight sight = OnePod("Pending");
+  config_.when_unreachable = UnreachablePolicy::kAllow;
+  config_.unreachable_grace = absl::Seconds(15);
+  absl::Status answer = absl::UnavailableError("away");
+  ON_CALL(*connection_, OpenSession).WillByDefault(Return(absl::UnavailableError("away")));
+  const auto pass = [&](absl::Duration time) {
     NodeBooks books;
-    now_ += config_.reconcile_interval;
+    now_ += time;
     link_->Connect();
-    link_->Sync(sight, &books);
+    return link_->Sync(sight, &books);
   };
-  v1::Charge charge;
-  charge.set_charge_id("job-7");
-  charge.add_items()->set_region("n1/gpu0");
-  charges_ = {charge};
-  pass();
-  EXPECT_EQ(freed, 0);
-  sight.pods.clear();
-  pass();
-  EXPECT_EQ(freed, 1) << "it was the pod's";
-  pass();
-  // One that somebody else makes under the same id is not the pod's.
-  charges_ = {charge};
-  pass();
-  pass();
-  EXPECT_EQ(freed, 1);
+  EXPECT_THAT(pass(absl::ZeroDuration()).admitted, IsEmpty());
+  EXPECT_THAT(pass(absl::Seconds(14)).admitted, IsEmpty()) << "a restart of dmemd lets nobody in";
+  LinkReport report = pass(absl::Seconds(1));
+  EXPECT_THAT(report.admitted, ElementsAre("u1"));
+  EXPECT_THAT(report.let_in, SizeIs(1)) << "to be logged";
+  EXPECT_THAT(pass(absl::Seconds(1)).let_in, IsEmpty()) << "once";
+
+  v1::OpenSessionResponse session;
+  session.mutable_session()->set_id(7);
+  ON_CALL(*connection_, OpenSession).WillByDefault(Return(session));
+  std::vector<v1::ChargeRequest> asked;
+  ON_CALL(*connection_, Charge).WillByDefault([&](const v1::ChargeRequest& request, auto) {
+    asked.push_back(request);
+    return absl::StatusOr<v1::ChargeResponse>(Granted(request));
+  });
+  report = pass(absl::Seconds(1));
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].mode(), v1::CHARGE_MODE_FORCE) << "it has leave, and may start at any moment";
+  EXPECT_EQ(asked[0].labels().count("dmemd/recorded-late"), 1u);
+  EXPECT_THAT(report.admitted, ElementsAre("u1"));
 }
 
-TEST_F(AuthorityLinkTest, AgentThatStartsAnewHoldsOnToAReservationWhosePodWentMeanwhile) {
-  NodeSight sight = OnePod("Running");  // gpu0 does not say which processes are on it.
-  sight.devices[0].used_bytes = 1;
-  sight.pods_are_complete = true;
-  sight.pods[0].pod.annotations[kChargeAnnotation] = "job-7";
-  v1::Charge charge;
-  charge.set_charge_id("job-7");
-  v1::ChargeItem* item = charge.add_items();
-  item->set_region("n1/gpu0");
-  item->set_bytes(kGib);
-  charges_ = {charge};
-  ON_CALL(*connection_, RequestRelease).WillByDefault(Return(v1::RequestReleaseResponse()));
-  ON_CALL(*connection_, UnchargeItems).WillByDefault(Return(v1::UnchargeItemsResponse()));
+// The pod u1 runs, and has 8 bytes charged on gpu0.
+class RaisedLimitTest : public AuthorityLinkTest {
+ protected:
+  RaisedLimitTest() {
+    sight_ = OnePod("Running");
+    sight_.pods[0].pod.name_space = "ml";
+    sight_.pods[0].pod.name = "web";
+    SetLimit("8");
+    ON_CALL(*connection_, Resize)
+        .WillByDefault(
+            [this](const v1::ResizeRequest& request, auto) -> absl::StatusOr<v1::ResizeResponse> {
+              asked_.push_back(request.mode());
+              if (!answer_.ok()) return answer_;
+              return v1::ResizeResponse();
+            });
+    Pass();
+  }
+
+  void SetLimit(const std::string& limit) {
+    sight_.pods[0].pod.annotations[kLimitAnnotation] = limit;
+  }
+  LinkReport Pass() {
+    asked_.clear();
+    now_ += absl::Seconds(1);
+    link_->Connect();
+    const LinkReport report = link_->Sync(sight_, &books_);
+    return report;
+  }
+  const Holding& One() { return books_.holdings.at(0); }
+
+  NodeSight sight_;
+  NodeBooks books_;
+  absl::Status answer_;
+  std::vector<v1::ChargeMode> asked_;
+};
+
+TEST_F(RaisedLimitTest, IsChargedFirst) {
+  EXPECT_EQ(One().max_bytes, 8u);
+  SetLimit("12");
+  EXPECT_THAT(Pass().problems, IsEmpty());
+  EXPECT_THAT(asked_, ElementsAre(v1::CHARGE_MODE_STRICT));
+  EXPECT_EQ(One().max_bytes, 12u);
+  EXPECT_EQ(One().charged_bytes, 12u);
+  Pass();
+  EXPECT_THAT(asked_, IsEmpty());
+}
+
+TEST_F(RaisedLimitTest, IsNotSetWhereItIsRefusedAndIsOneProblemUntilThereIsRoom) {
+  SetLimit("12");
+  answer_ = absl::ResourceExhaustedError("/ns/ml has 9 of 9");
+  const LinkReport first = Pass();
+  EXPECT_THAT(asked_, ElementsAre(v1::CHARGE_MODE_STRICT));
+  ASSERT_THAT(first.problems, SizeIs(1));
+  EXPECT_EQ(std::string(first.problems[0].message()),
+            "pod ml/web keeps what is charged for it in n1/gpu0 and does not get 12B: /ns/ml has 9 "
+            "of 9");
+  EXPECT_EQ(One().max_bytes, 8u);
+  EXPECT_EQ(One().charged_bytes, 8u);
+  EXPECT_THAT(first.admitted, ElementsAre("u1")) << "it runs";
+  answer_ = absl::ResourceExhaustedError("/ns/ml has 8 of 9");
+  const LinkReport second = Pass();
+  EXPECT_THAT(asked_, ElementsAre(v1::CHARGE_MODE_CHECK_ONLY))
+      << "not a record of refusal a second";
+  ASSERT_THAT(second.problems, SizeIs(1));
+  EXPECT_EQ(second.problems[0].message(), first.problems[0].message()) << "the same problem";
+  now_ += absl::Hours(1);
+  Pass();
+  EXPECT_THAT(asked_, ElementsAre(v1::CHARGE_MODE_STRICT)) << "records of refusals do not stay";
+  answer_ = absl::OkStatus();
+  EXPECT_THAT(Pass().problems, IsEmpty());
+  EXPECT_THAT(asked_, ElementsAre(v1::CHARGE_MODE_CHECK_ONLY, v1::CHARGE_MODE_STRICT));
+  EXPECT_EQ(One().max_bytes, 12u);
+}
+
+TEST_F(AuthorityLinkTest, PodWithTwoDevicesHoldsNothingWhileItWaitsForOneOfThem) {
+  NodeSight sight = OnePod("Pending");
+  sight.devices.push_back(DeviceOf("gpu1"));
+  sight.devices[1].device_ids = {"GPU-b"};
+  sight.pods[0].pod.containers[0].devices[0].ids = {"GPU-a", "GPU-b"};
+  config_.when_unreachable = UnreachablePolicy::kDeny;
+  absl::Status answer = absl::ResourceExhaustedError("full");
+  std::vector<v1::ChargeRequest> asked;
+  ON_CALL(*connection_, Charge)
+      .WillByDefault(
+          [&](const v1::ChargeRequest& request, auto) -> absl::StatusOr<v1::ChargeResponse> {
+            asked.push_back(request);
+            if (!answer.ok()) return answer;
+            return Granted(request);
+          });
+  const auto pass = [&] {
+    NodeBooks books;
+    asked.clear();
+    link_->Connect();
+    return link_->Sync(sight, &books);
+  };
+  LinkReport report = pass();
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].items_size(), 2);
+  EXPECT_EQ(report.waiting.at("u1").why, "n1/gpu0, n1/gpu1: full");
+  answer = absl::UnavailableError("it may have arrived");
+  pass();  // Asks what the answer would be.
+  pass();
+  const std::string sent = asked[0].charge_id();
+  EXPECT_EQ(asked[0].mode(), v1::CHARGE_MODE_STRICT);
+  answer = absl::OkStatus();
+  now_ += absl::Seconds(1);
+  EXPECT_THAT(pass().admitted, ElementsAre("u1"));
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].charge_id(), sent) << "it may have arrived";
+}
+
+TEST_F(AuthorityLinkTest, UnansweredChargeOfAllDevicesIsSpentBeforeEachIsChargedOnItsOwn) {
+  NodeSight sight = OnePod("Pending");
+  sight.devices.push_back(DeviceOf("gpu1"));
+  sight.devices[1].device_ids = {"GPU-b"};
+  sight.pods[0].pod.containers[0].devices[0].ids = {"GPU-a", "GPU-b"};
+  std::string sent;
+  ON_CALL(*connection_, Charge)
+      .WillByDefault(
+          [&](const v1::ChargeRequest& request, auto) -> absl::StatusOr<v1::ChargeResponse> {
+            sent = request.charge_id();
+            return absl::UnavailableError("it may have arrived");
+          });
   const auto pass = [&] {
     NodeBooks books;
     link_->Connect();
     link_->Sync(sight, &books);
   };
   pass();
-  sight.pods.clear();
-  sight.has_unscanned_devices = true;  // Of those nothing is known: nothing is forgotten.
-  charges_.clear();
-  MakeLink();
+  sight.pods[0].pod.phase = "Running";
+  std::vector<std::string> order;
+  ON_CALL(*connection_, Uncharge).WillByDefault([&](const v1::UnchargeRequest& request, auto) {
+    order.push_back("spend " + request.charge_ids(0).substr(0, 7));
+    EXPECT_EQ(request.charge_ids(0), sent);
+    return absl::StatusOr<v1::UnchargeResponse>(v1::UnchargeResponse());
+  });
+  ON_CALL(*connection_, Charge).WillByDefault([&](const v1::ChargeRequest& request, auto) {
+    order.push_back(request.charge_id().substr(0, 11));
+    return absl::StatusOr<v1::ChargeResponse>(Granted(request));
+  });
   pass();
-  sight.has_unscanned_devices = false;
-  charges_ = {charge};
-
-  EXPECT_CALL(*connection_, UnchargeItems).Times(0);
-  MakeLink();
-  pass();
-  ASSERT_EQ(reconciles_.back().items_size(), 1) << "it would be given back";
-  EXPECT_EQ(reconciles_.back().items(0).charge_id(), "job-7");
-  EXPECT_EQ(reconciles_.back().items(0).bytes(), kGib);
-  ::testing::Mock::VerifyAndClearExpectations(connection_.get());
-
-  EXPECT_CALL(*connection_, UnchargeItems).Times(1);
-  sight.devices[0].used_bytes = 0;
-  pass();
+  EXPECT_THAT(order, ElementsAre("spend pod/u1~", "pod/u1/gpu0", "pod/u1/gpu1"));
 }
 
 }  // namespace

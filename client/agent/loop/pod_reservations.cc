@@ -4,11 +4,11 @@
 #include "client/agent/loop/pod_reservations.h"
 
 #include <iterator>
-#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/agent/books/pod_annotations.h"
 #include "client/agent/read_file.h"
 #include "client/agent/write_file.h"
 
@@ -48,7 +48,7 @@ void PodReservations::Forget(const std::vector<SeenPod>& pods,
     it = is_needed ? std::next(it) : ids_.erase(it);
   }
   for (auto it = ended_ids_.begin(); it != ended_ids_.end();)
-    it = named.count(*it) > 0 ? std::next(it) : ended_ids_.erase(it);
+    it = named.count(it->first) > 0 ? std::next(it) : ended_ids_.erase(it);
   if (ids_.size() != before) Keep();
 }
 

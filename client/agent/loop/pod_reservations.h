@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,8 +28,10 @@ class PodReservations {
   // says why not.
   void Remember(const std::vector<SeenPod>& pods);
 
-  // The reservation is of no use to its pod any more.
-  void End(const std::string& charge_id) { ended_ids_.insert(charge_id); }
+  // The reservation is of no use any more to its pods that are charged to `cgroup`.
+  void End(const std::string& charge_id, const std::string& cgroup) {
+    ended_ids_.emplace(charge_id, cgroup);
+  }
 
   // Forgets those of pods that are gone and of which nothing is charged. REQUIRES: every pod of the
   // node is in `pods`, and every item of the node's regions in `known`.
@@ -36,7 +39,8 @@ class PodReservations {
 
   // Charge ids, by Pod::cgroup_uid.
   const std::map<std::string, std::string>& ids() const { return ids_; }
-  const std::set<std::string>& ended_ids() const { return ended_ids_; }
+  // Charge ids and cgroups.
+  const std::set<std::pair<std::string, std::string>>& ended_ids() const { return ended_ids_; }
 
   // Whether the file says what is known.
   const absl::Status& status() const { return status_; }
@@ -47,7 +51,7 @@ class PodReservations {
 
   const std::string file_;
   std::map<std::string, std::string> ids_;
-  std::set<std::string> ended_ids_;
+  std::set<std::pair<std::string, std::string>> ended_ids_;
   absl::Status status_;
 };
 

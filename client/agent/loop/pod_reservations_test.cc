@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client/agent/books/pod_annotations.h"
 #include "client/agent/testing/temp_directory.h"
 
 namespace dmem::client {
@@ -49,11 +50,11 @@ TEST_F(PodReservationsTest, NextAgentKnowsWhatPodsNamedAlsoOfThoseThatAreGone) {
 TEST_F(PodReservationsTest, WhatIsNeededByNobodyIsForgottenInTheFileToo) {
   PodReservations ids = Load();
   ids.Remember({PodOf("u1", "job-1"), PodOf("u2", "job-2"), PodOf("u3", "job-3")});
-  ids.End("job-1");
-  ids.End("job-3");
+  ids.End("job-1", "/ns/ml");
+  ids.End("job-3", "/ns/ml");
   ids.Forget({PodOf("u1", "job-1")}, {ItemOf("job-2")});
   EXPECT_THAT(ids.ids(), ElementsAre(Pair("u1", "job-1"), Pair("u2", "job-2")));
-  EXPECT_THAT(ids.ended_ids(), ElementsAre("job-1"));
+  EXPECT_THAT(ids.ended_ids(), ElementsAre(Pair("job-1", "/ns/ml")));
   EXPECT_THAT(Load().ids(), ElementsAre(Pair("u1", "job-1"), Pair("u2", "job-2")));
   ids.Forget({}, {});
   EXPECT_THAT(Load().ids(), IsEmpty());

@@ -29,6 +29,7 @@ class AuthorityLinkTest : public ::testing::Test {
     root_.Write("stat", "btime 1000\n");
     config_.node_name = "n1";
     config_.state_dir = root_.path() + "/state";
+    config_.unreachable_grace = absl::ZeroDuration();
     incarnations_ =
         std::make_unique<Incarnations>(*Incarnations::Load(root_.path(), config_.state_dir));
     ON_CALL(*connection_, OpenSession).WillByDefault([this](const v1::OpenSessionRequest&, auto) {
