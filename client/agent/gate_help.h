@@ -43,9 +43,9 @@ spec:
 // What stands under `dmem-agent gate --help`, before that.
 inline constexpr char kGateFooter[] =
     "Waits for the file DIR/UID, which the agent of this node makes once all device memory of the\n"
-    "pod is charged; at once for a pod without devices and, with when_unreachable: allow, while "
-    "no\n"
-    "dmemd answers. DIR may be mounted read-only. It waits just so if DIR is not there.\n"
+    "pod is charged; at once for a pod without devices and, with when_unreachable: allow, once\n"
+    "no dmemd has answered for unreachable_grace. DIR may be mounted read-only. It waits just so\n"
+    "if DIR is not there.\n"
     "\n"
     "Exit codes: 0 the pod may start, 1 not in time, 2 usage. After 1 kubelet runs an init\n"
     "container again, unless the pod's restartPolicy is Never: then the pod fails.\n"
