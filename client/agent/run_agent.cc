@@ -134,6 +134,7 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
     if (signal < 0 && errno != EAGAIN && errno != EINTR) return kExitError;
   }
   // What is held stays held: the next agent of this node takes over.
+  agent.Stop();
   log("stopped", "");
   return 0;
 }

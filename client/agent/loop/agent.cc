@@ -45,10 +45,7 @@ void Agent::Pass() {
   const LinkReport report = link_.Sync(sight_, &books);
   problems.insert(problems.end(), report.problems.begin(), report.problems.end());
   MakeLimitsStand(books, report.is_connected, &problems);
-  std::map<std::string, std::string> closed;
-  for (const auto& [uid, waiting] : report.waiting) closed[uid] = waiting.why;
-  if (absl::Status status = gate_.Set(report.admitted, closed); !status.ok())
-    problems.push_back(AboutKey("gate_dir", config_.gate_dir, status));
+  const bool gate_works = SetGate(report, &problems);
   WatchOverGrants(books);
   LogChanges(problems);
   for (const std::string& pod : report.let_in) {
@@ -69,7 +66,29 @@ void Agent::Pass() {
   figures.holdings = std::move(books.holdings);
   figures.limits = limit_states_;
   figures.node = config_.node_name;
+  if (!config_.gate_dir.empty()) figures.gate_works = gate_works;
   metrics_->Set(std::move(figures));
+}
+
+bool Agent::SetGate(const LinkReport& report, std::vector<absl::Status>* problems) {
+  GateState state;
+  state.open = report.admitted;
+  for (const auto& [uid, waiting] : report.waiting) state.closed[uid] = waiting.why;
+  if (sight_.pods_are_complete) state.present.emplace();
+  for (const SeenPod& seen : sight_.pods) {
+    // Only kubelet knows it so far, and a file there may be its.
+    if (seen.pod.cgroup_uid.empty()) state.present.reset();
+    if (state.present.has_value()) state.present->insert(seen.pod.cgroup_uid);
+  }
+  const absl::Status status = gate_.Set(state);
+  if (!status.ok()) problems->push_back(AboutKey("gate_dir", config_.gate_dir, status));
+  return status.ok();
+}
+
+void Agent::Stop() {
+  const absl::Status status = gate_.Stop();
+  if (!status.ok())
+    log_("problem", std::string(AboutKey("gate_dir", config_.gate_dir, status).message()));
 }
 
 void Agent::MakeLimitsStand(const NodeBooks& books, bool is_connected,

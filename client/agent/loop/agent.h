@@ -45,7 +45,12 @@ class Agent {
   // when it ends, and counted.
   void Pass();
 
+  // After the last pass: tells who waits at the gate. What is held stays held, and limits stand.
+  void Stop();
+
  private:
+  // Whether it says what it should.
+  bool SetGate(const LinkReport& report, std::vector<absl::Status>* problems);
   void MakeLimitsStand(const NodeBooks& books, bool is_connected,
                        std::vector<absl::Status>* problems);
   void AddTenantLimits(bool is_connected, std::vector<absl::Status>* problems,

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct PassFigures {
   std::vector<Holding> holdings;
   std::vector<LimitState> limits;
   std::string node;
+  std::optional<bool> gate_works;  // Absent: there is none.
 };
 
 // The agent's own metrics, docs/agent.md: pods' series are here, not at the authority. A series

@@ -135,6 +135,18 @@ TEST(AgentMetricsTest, OverGrantIsWhatIsMeasuredBeyondWhatIsBookedAndNotMeasured
   EXPECT_EQ(Series(metrics).at(over), 0) << "booked follows measured";
 }
 
+TEST(AgentMetricsTest, WhetherTheGateWorksIsSaidWhereThereIsOne) {
+  AgentMetrics metrics;
+  PassFigures figures;
+  metrics.Set(figures);
+  EXPECT_EQ(Series(metrics).count("dmem_agent_gate_works"), 0u);
+  for (const bool works : {true, false}) {
+    figures.gate_works = works;
+    metrics.Set(figures);
+    EXPECT_EQ(Series(metrics).at("dmem_agent_gate_works"), works ? 1 : 0);
+  }
+}
+
 TEST(AgentMetricsTest, SeriesOfAPodGoWithIt) {
   AgentMetrics metrics;
   metrics.Set(OnePod());

@@ -135,6 +135,13 @@ class AgentTest : public ::testing::Test {
     script_.usage.processes = {{11, "gpu0", used}};
   }
 
+  double GateWorks() const {
+    for (const prometheus::MetricFamily& family : metrics_.Collect()) {
+      if (family.name == "dmem_agent_gate_works") return family.metric.at(0).gauge.value;
+    }
+    return -1;
+  }
+
   void Pass() {
     script_.applied.clear();
     agent_->Pass();
@@ -307,19 +314,45 @@ TEST_F(AgentTest, PodThatWaitsHasItsFileOnceItIsCharged) {
   EXPECT_FALSE(root_.Exists("u1"));
 }
 
-TEST_F(AgentTest, GateDirectoryThatIsNotThereIsNamedWithItsKey) {
+TEST_F(AgentTest, GateDirectoryThatIsNotThereIsNamedWithItsKeyAlsoWhenNobodyIsAtTheGate) {
   config_.gate_dir = root_.path() + "/none";
   MakeAgent();
-  Pod& pod = pods_.pods.emplace_back();
-  pod.name_space = "ml";
-  pod.name = "web";
-  pod.is_described = true;
-  pod.uid = pod.cgroup_uid = "u9";
-  pod.phase = "Pending";
-  pod.has_devices_known = true;
-  agent_->Pass();
-  EXPECT_THAT(log_, Contains(StartsWith(absl::StrCat("problem: gate_dir \"", config_.gate_dir,
-                                                     "\": cannot make "))));
+  Pass();
+  EXPECT_THAT(log_, ElementsAre(StartsWith(absl::StrCat("problem: gate_dir \"", config_.gate_dir,
+                                                        "\": cannot be listed"))));
+  EXPECT_FALSE(root_.Exists("none"));
+  EXPECT_EQ(GateWorks(), 0);
+  root_.Write("none/made", "by somebody");
+  Pass();
+  EXPECT_EQ(GateWorks(), 1);
+}
+
+TEST_F(AgentTest, LeaveToStartOutlivesTheAgentAndGoesOnceItsPodIsKnownToBeGone) {
+  AddPod("Running", 8);
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+  const std::vector<Pod> none;
+  const std::vector<Pod> all = std::exchange(pods_.pods, none);
+  pods_.status = absl::UnavailableError("no list");
+  MakeAgent();
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+  pods_.status = absl::OkStatus();
+  pods_.pods = all;
+  pods_.pods[0].cgroup_uid.clear();  // Only kubelet knows it so far.
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+  pods_.pods.clear();
+  Pass();
+  EXPECT_FALSE(root_.Exists("u1"));
+}
+
+TEST_F(AgentTest, WhoWaitsIsToldThatTheAgentStops) {
+  AddPod("Pending", 0);
+  ON_CALL(*connection_, Charge).WillByDefault(Return(absl::ResourceExhaustedError("full")));
+  Pass();
+  agent_->Stop();
+  EXPECT_THAT(root_.Read(".u1.why"), StartsWith("dmem-agent of this node is stopped"));
 }
 
 }  // namespace
