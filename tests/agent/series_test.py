@@ -52,10 +52,41 @@ def read_series():
              for container, samples in used.items()})
 
 
+class SharedReservation:
+    """Of two pods: made for both by the first to begin, cancelled by the last to end."""
+
+    BYTES = "96Gi"  # Enough for the limits of both.
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._holders = set()
+        self._reservation = None
+
+    def begin(self, container, uid):
+        """The reservation's id; None: see reserve()."""
+        if not self._holders:
+            self._reservation = self._cluster.reserve(container, uid, self.BYTES)
+        self._holders.add(container)
+        return self._reservation
+
+    def give_back_the_rest(self):
+        """As a scheduler does that knows what its pods are to have: at quiet points."""
+        if self._reservation is not None:
+            self._cluster.cancel(self._reservation)
+
+    def end(self, container):
+        self._holders.discard(container)
+        if not self._holders and self._reservation is not None:
+            self._cluster.cancel(self._reservation)
+            self._reservation = None
+
+
 class Container:
     """One of the series' containers: a pod for as long as it uses memory."""
 
     # By what a pod's bytes are known: its limit; the device; only what it uses; a reservation.
+    # The last two of a node are "shared": they have one reservation, for a device each or, on every
+    # other two nodes, for one device.
     KINDS = ("limited", "whole", "measured", "reserved")
 
     def __init__(self, cluster, index, samples):
@@ -63,9 +94,18 @@ class Container:
         self._samples = samples
         self.node = cluster.nodes[index // GPUS]
         self._gpu = index % GPUS
-        self.kind = self.KINDS[index % len(self.KINDS)]
         self._index = index
-        self.namespace, self.labels = TENANTS[index % len(TENANTS)]
+        self.shared = None
+        if self._gpu < GPUS - 2:
+            self.kind = self.KINDS[index % len(self.KINDS)]
+            tenant = index
+        else:
+            self.kind = "shared"
+            self.shared = cluster.shared_reservation(self.node)
+            tenant = index // GPUS
+            if tenant // 2 % 2 == 1:
+                self._gpu = GPUS - 1
+        self.namespace, self.labels = TENANTS[tenant % len(TENANTS)]
         self._pods = 0
         self.pod = None
         self._lingers = None  # A pod that the cluster knows nothing of any more, and that runs on.
@@ -86,12 +126,14 @@ class Container:
         self._pods += 1
         uid = f"c{self._index:02}-{self._pods}"
         annotations = {}
-        if self.kind in ("limited", "reserved"):
+        if self.kind in ("limited", "reserved", "shared"):
             annotations["dmemd/limit"] = LIMITS[self._index % len(LIMITS)]
         if self.kind == "reserved":
             self.reservation = self._cluster.reserve(self, uid, annotations["dmemd/limit"])
-            if self.reservation is not None:
-                annotations["dmemd/charge-id"] = self.reservation
+        elif self.kind == "shared":
+            self.reservation = self.shared.begin(self, uid)
+        if self.reservation is not None:
+            annotations["dmemd/charge-id"] = self.reservation
         self.pod = Pod(uid, self.namespace, self._gpu, dict(self.labels), annotations,
                        is_given_gpu=self.kind != "measured")
         self.node.add(self.pod)
@@ -106,9 +148,11 @@ class Container:
         else:
             self.node.end(pod)
         self.node.forget(pod)
-        if self.reservation is not None:
+        if self.shared is not None:
+            self.shared.end(self)
+        elif self.reservation is not None:
             self._cluster.cancel(self.reservation)
-            self.reservation = None
+        self.reservation = None
 
     def end_lingering(self):
         if self._lingers is not None:
@@ -130,6 +174,7 @@ class Cluster:
             (DmemTree if index % 2 == 0 else ProcessTree)(
                 directory, f"node-{index:03}", self.server, agent, GPUS, mapping=held.MAPPING)
             for index in range(count)]
+        self._shared = {node: SharedReservation(self) for node in self.nodes}
         self.containers = [Container(self, index, used[name])
                            for index, name in enumerate(sorted(used))]
         self._to_cancel = []
@@ -155,6 +200,9 @@ class Cluster:
 
     # As a scheduler does.
 
+    def shared_reservation(self, node):
+        return self._shared[node]
+
     def reserve(self, container, uid, limit):
         """None: the authority does not answer, and the pod starts all the same."""
         if not self.server.is_running():
@@ -174,7 +222,8 @@ class Cluster:
     def _cancel_all(self):
         while self._to_cancel and self.server.is_running():
             reservation = self._to_cancel.pop()
-            if reservation in self.server.charges():
+            charge = self.server.charges().get(reservation)
+            if charge is not None and charge["state"] == "CHARGE_STATE_RESERVED":
                 self.server.dmemctl("cancel", reservation)
 
     def held_reservations(self):
@@ -191,7 +240,14 @@ class Cluster:
         self.start()
         for container in self.containers:
             container.end_lingering()
+        self._await_full_passes()
+        # All that is committed is: what is still reserved is in nobody's files.
+        for shared in self._shared.values():
+            shared.give_back_the_rest()
         self._cancel_all()
+        self._await_full_passes()
+
+    def _await_full_passes(self):
         quiet_since = time.time()
 
         def has_passed(node):
@@ -321,10 +377,11 @@ class SeriesTest(unittest.TestCase):
                 begin += time.monotonic() - paused
 
     def move_a_pod(self):
-        """Its mapping changes. (What is reserved for the old tenant would stay so until its ttl.)"""
+        """Its mapping changes. (What is reserved for the old tenant would stay so until its ttl, and
+        what two pods share stays with the tenant of one.)"""
         committed = self.cluster.held_reservations()
-        containers = [c for c in self.cluster.containers
-                      if c.pod and (c.reservation is None or c.reservation in committed)]
+        containers = [c for c in self.cluster.containers if c.pod and c.kind != "shared" and
+                      (c.reservation is None or c.reservation in committed)]
         self.chance.choice(containers).move(TENANTS[self.chance.randrange(len(TENANTS))][1])
 
     def kill_agent(self, node):
@@ -336,7 +393,7 @@ class SeriesTest(unittest.TestCase):
         if is_lost:
             node.lose_reservations()
         containers = [c for c in self.cluster.containers if c.node is node and c.pod]
-        reserved = [c for c in containers if c.reservation is not None]
+        reserved = [c for c in containers if c.kind == "reserved" and c.reservation is not None]
         committed = self.cluster.held_reservations()
         for container in (self.chance.choice(each) for each in (reserved, containers) if each):
             if container.pod is None:

@@ -26,8 +26,9 @@ struct Failure {
 
 template <typename T>
 struct Reply {
-  Reply(T answer) : value(std::move(answer)) {}
-  Reply(Failure why) : failure(std::move(why)) {}
+  // Implicit, as those of absl::StatusOr: a function returns either.
+  Reply(T answer) : value(std::move(answer)) {}    // NOLINT(google-explicit-constructor)
+  Reply(Failure why) : failure(std::move(why)) {}  // NOLINT(google-explicit-constructor)
   bool ok() const { return !failure.has_value(); }
 
   T value{};

@@ -37,7 +37,8 @@ absl::Status CheckLine(const json& line, bool first) {
   if (first) {
     if (line.value("format", json()) != 1) return absl::InvalidArgumentError("not of format 1");
     const auto vector_class = line.find("class");
-    if (vector_class == line.end() || !vector_class->is_string() || *vector_class == "") {
+    if (vector_class == line.end() || !vector_class->is_string() ||
+        vector_class->get_ref<const std::string&>().empty()) {
       return absl::InvalidArgumentError("no class");
     }
   } else if (line.find("expect") == line.end() || !line["expect"].is_object()) {

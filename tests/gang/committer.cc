@@ -46,7 +46,7 @@ int Main(int argc, char** argv) {
   v1::ChargeItem& item = *reserve.add_items();
   item.set_cgroup("/team");
   item.set_region("cluster");
-  item.set_bytes(kNodes * kDevicesOfNode * kDeviceBytes);
+  item.set_bytes(kDeviceBytes * kNodes * kDevicesOfNode);
   const auto reserved = client.Charge(reserve);
   if (!reserved.ok()) return Failed(reserved.status());
   std::printf("reserved\n");

@@ -59,12 +59,24 @@ std::map<ItemIndex, Holders> HoldersOf(const std::vector<KnownItem>& known,
   return holders;
 }
 
-void AgreeOnCgroup(const KnownItem& item, const Holders& holders) {
-  const bool is_of_one = std::any_of(holders.begin(), holders.end(), [&](const Holding* holding) {
-    return holding->cgroup == item.cgroup;
-  });
-  const std::string cgroup = is_of_one ? item.cgroup : holders.front()->cgroup;
-  for (Holding* holding : holders) holding->cgroup = cgroup;
+// What a charge has in a cgroup is moved at once, on whatever devices of the node.
+void AgreeOnCgroups(const std::vector<KnownItem>& known,
+                    const std::map<ItemIndex, Holders>& holders_of) {
+  std::map<std::pair<std::string, std::string>, Holders> moved_at_once;  // By charge and cgroup.
+  for (const auto& [index, holders] : holders_of) {
+    if (known[index].is_reserved) continue;
+    Holders& all = moved_at_once[{known[index].charge_id, known[index].cgroup}];
+    all.insert(all.end(), holders.begin(), holders.end());
+  }
+  for (auto& [key, holders] : moved_at_once) {
+    std::sort(holders.begin(), holders.end());
+    const std::string& charged_to = key.second;
+    const bool is_of_one = std::any_of(holders.begin(), holders.end(), [&](const Holding* holding) {
+      return holding->cgroup == charged_to;
+    });
+    const std::string cgroup = is_of_one ? charged_to : holders.front()->cgroup;
+    for (Holding* holding : holders) holding->cgroup = cgroup;
+  }
 }
 
 uint64_t SaturatedSum(uint64_t a, uint64_t b) { return a > kNoLimit - b ? kNoLimit : a + b; }
@@ -106,12 +118,13 @@ void ChargeEach(const KnownItem& item, const Holders& holders) {
 }  // namespace
 
 void ShareOut(const std::vector<KnownItem>& known, std::vector<Holding>* holdings) {
-  for (const auto& [index, holders] : HoldersOf(known, holdings)) {
+  const std::map<ItemIndex, Holders> holders_of = HoldersOf(known, holdings);
+  AgreeOnCgroups(known, holders_of);
+  for (const auto& [index, holders] : holders_of) {
     const KnownItem& item = known[index];
     for (Holding* holding : holders) holding->item = item;
     GiveTheRest(item, holders);
     if (item.is_reserved) continue;
-    AgreeOnCgroup(item, holders);
     if (holders.size() == 1) {
       ChargeOne(item, holders.front());
     } else {

@@ -56,6 +56,9 @@ struct Holding {
   // all that it is to have is there.
   std::optional<uint64_t> charged_bytes;
   std::optional<uint64_t> measured_bytes;
+  // What the item has beyond what all that hold under it are to have was of pods that are gone, and
+  // is free.
+  bool is_rest_free = false;
   // By an annotation or by kubelet: the two below are set on its cgroup. Never more than is charged
   // for it: who may annotate a pod does not lift a limit by that.
   bool is_limited = false;
@@ -70,8 +73,8 @@ struct Holding {
 
 // Finds the item of `known` that each of `holdings` with a charge is under, and shares each item
 // out: sets item, charged_bytes, and of some cgroup, booked_bytes and limits, as they say above.
-//  * Pods of several tenants that hold under one item hold there for one of them: the one that it
-//    is charged to, as long as it is among them.
+//  * Pods of several tenants that hold what a charge has in a cgroup hold there for one of them:
+//    the one that it is charged to, as long as it is among them.
 //  * Where several hold under one item, what runs comes first, and then what waits, in the order of
 //    `holdings`.
 // Changes nothing when called again. REQUIRES: no item is in `known` twice.

@@ -120,6 +120,21 @@ TEST_F(HoldingTest, EachTenantHasItsOwnItemOfACharge) {
   EXPECT_EQ(holdings_[0].cgroup, "/ns/new");
 }
 
+TEST_F(HoldingTest, WhatAChargeHasInACgroupIsMovedOnAllDevicesOrOnNone) {
+  Add("u1", 8);
+  Add("u2", 8).region = "n1/gpu1";
+  Know(8);
+  Know(8).region = "n1/gpu1";
+  holdings_[1].cgroup = "/ns/new";
+  ShareOut(known_, &holdings_);
+  EXPECT_EQ(holdings_[1].cgroup, "/ns/ml") << "to move it would take u1's along";
+  holdings_[0].cgroup = "/ns/newer";
+  holdings_[1].cgroup = "/ns/new";
+  ShareOut(known_, &holdings_);
+  EXPECT_EQ(holdings_[0].cgroup, "/ns/newer");
+  EXPECT_EQ(holdings_[1].cgroup, "/ns/newer");
+}
+
 TEST_F(HoldingTest, ReservationOfAnotherTenantIsNotTaken) {
   Add("u1", 8).cgroup = "/ns/other";
   Know(8).is_reserved = true;

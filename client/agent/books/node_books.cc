@@ -44,6 +44,7 @@ class Bookkeeper {
     AddStrangers();
     Sort();
     ShareOut(sight_.known, &books_.holdings);
+    FindFreeRests();
     AddUnheld();
     Sort();
     return std::move(books_);
@@ -292,6 +293,41 @@ class Bookkeeper {
     }
   }
 
+  // Of a reservation, which pods share, what those that are gone had. Of a scheduler's that is
+  // larger than what its pods are to have nobody knows for whom that is, until one of them is gone.
+  void FindFreeRests() {
+    std::map<std::tuple<std::string, std::string, std::string>, std::vector<Holding*>> items;
+    for (Holding& holding : books_.holdings) {
+      if (holding.IsHeld() && !holding.item->is_measured_basis)
+        items[{holding.charge_id, holding.region, holding.item->cgroup}].push_back(&holding);
+    }
+    for (const auto& entry : items) {
+      const std::vector<Holding*>& holders = entry.second;
+      const auto named = named_by_.find(holders.front()->charge_id);
+      const Device* device = FindDevice(holders.front()->region);
+      if (named == named_by_.end() || device == nullptr) continue;
+      std::set<std::string> gone = named->second;
+      bool is_known = true;
+      for (const Holding* holding : holders) {
+        gone.erase(holding->pod_uid);
+        is_known = is_known && !holding->is_as_charged;
+      }
+      const bool is_free =
+          is_known && !gone.empty() && AreGone(gone) && !EvidenceOf(gone, *device).empty();
+      for (Holding* holding : holders) holding->is_rest_free = is_free;
+    }
+  }
+
+  bool AreGone(const std::set<std::string>& uids) const {
+    return !MayBeThere() && std::all_of(uids.begin(), uids.end(), [this](const std::string& uid) {
+      const Pod* pod = PodOf(uid);
+      return pod == nullptr || HasEnded(*pod);
+    });
+  }
+
+  // Whether a pod that is not listed may be there all the same.
+  bool MayBeThere() const { return !sight_.pods_are_complete || unidentified_; }
+
   const Device* FindDevice(const std::string& region) const {
     for (const Device& device : sight_.devices) {
       if (RegionName(device.region) == region) return &device;
@@ -333,15 +369,14 @@ class Bookkeeper {
     }
     const std::string evidence = EvidenceOf(owners, device);
     // Of a pod that may be there, nothing changes.
-    const bool may_be_there = !sight_.pods_are_complete || unidentified_;
-    if (!evidence.empty() && !may_be_there) {
+    if (!evidence.empty() && !MayBeThere()) {
       books_.freed.push_back({item, evidence});
       return;
     }
     const auto present = std::find_if(owners.begin(), owners.end(), [this](const std::string& uid) {
       return !IsOver(PodOf(uid));
     });
-    const bool is_over = present == owners.end() && (!may_be_there || item.is_releasing);
+    const bool is_over = present == owners.end() && (!MayBeThere() || item.is_releasing);
     Keep(item, device, present == owners.end() ? *owners.begin() : *present,
          is_over ? HoldingState::kEnding : HoldingState::kRunning);
   }

@@ -85,6 +85,8 @@ struct NodeBooks {
 //    until no process of its pods is on the device or, where processes are not listed, until
 //    nothing there is used that is nobody's; then it is freed. Charges that somebody else made, and
 //    that no pod names, are left to Reconcile.
+//  * what pods that are gone had of an item that others still hold under is free on the same
+//    evidence (is_rest_free).
 //  * of two charges of one pod on a device the second is given back once the first is held.
 //  * processes of no pod are charged to kUnmappedHostCgroup by measure.
 // Holdings under one item share it as ShareOut says.

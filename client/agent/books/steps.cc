@@ -168,14 +168,20 @@ class ItemSteps {
     } else if (holders_.size() > 1) {
       Grow(RunsUnder(*first_.item, holders_), v1::CHARGE_MODE_FORCE, first_);
       AddWaiting();
+      if (first_.is_rest_free) Shrink();
     } else if (!first_.is_measured_basis && first_.state != HoldingState::kEnding) {
       Grow(first_.booked_bytes, v1::CHARGE_MODE_STRICT, first_);
-      if (IsOwn(first_)) Shrink();
+      if (IsOwn(first_) || first_.is_rest_free) Shrink();
     }
   }
 
  private:
   void Move() {
+    const bool is_moved = std::any_of(
+        steps_.moves.begin(), steps_.moves.end(), [this](const v1::MoveChargeRequest& move) {
+          return move.charge_id() == first_.charge_id && move.from_cgroup() == first_.item->cgroup;
+        });
+    if (is_moved) return;
     v1::MoveChargeRequest& move = steps_.moves.emplace_back();
     move.set_session(options_.session);
     move.set_charge_id(first_.charge_id);
@@ -205,11 +211,15 @@ class ItemSteps {
     }
   }
 
-  // To what it asks for now, but never to less than is used.
+  // To what is asked for now, but never to less than is used.
   void Shrink() {
-    uint64_t least = first_.booked_bytes;
-    if (first_.state != HoldingState::kPending)
-      least = std::max(least, first_.measured_bytes.value_or(bytes_));
+    uint64_t least = 0;
+    for (const Holding* holding : holders_) {
+      uint64_t used = 0;
+      if (holding->state != HoldingState::kPending)
+        used = holding->measured_bytes.value_or(IsOwn(*holding) ? bytes_ : 0);
+      least += std::max(holding->booked_bytes, used);
+    }
     if (least < bytes_) Resize(least, v1::CHARGE_MODE_STRICT, first_);
   }
 

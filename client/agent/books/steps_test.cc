@@ -135,6 +135,17 @@ TEST_F(StepsTest, ChangedMappingMovesTheCharge) {
   EXPECT_EQ(steps.moves[0].to_cgroup(), "/ns/ml");
 }
 
+TEST_F(StepsTest, ChargeOfSeveralDevicesIsMovedOnce) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u1", kGib)};
+  books_.holdings[1].region = "n1/gpu1";
+  for (Holding& holding : books_.holdings) {
+    holding.charge_id = "pod/u1~1";
+    known_.push_back(Known(holding));
+    known_.back().cgroup = "/unmapped/ns/ml";
+  }
+  EXPECT_THAT(Make().moves, SizeIs(1));
+}
+
 TEST_F(StepsTest, OnlyWhatIsBookedByMeasureFollowsTheMeasureBeyondTheThreshold) {
   options_.resize_threshold_bytes = 10;
   books_.holdings = {PodOn("u1", kGib), PodOn("u2", kGib), PodOn("u3", kGib)};
@@ -334,6 +345,23 @@ TEST_F(StepsTest, RaisedLimitOfAPodAsksAndALoweredOneGivesBackWhatIsNotUsed) {
   holding.measured_bytes = kGib;
   holding.charge_id = known_[0].charge_id = "job-7";
   EXPECT_THAT(Resizes(), IsEmpty());
+}
+
+TEST_F(StepsTest, WhatAPodThatIsGoneHadOfASharedItemIsGivenBackOnceItIsFree) {
+  books_.holdings = {PodOn("u1", kGib), PodOn("u2", 2 * kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  books_.holdings[1].state = HoldingState::kPending;
+  known_ = {Known(books_.holdings[0])};
+  known_[0].bytes = 8 * kGib;
+  EXPECT_THAT(Resizes(), IsEmpty());
+  for (Holding& holding : books_.holdings) holding.is_rest_free = true;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 3 * kGib)))
+      << "not what waits to join: it has its place";
+  books_.holdings[0].measured_bytes = 4 * kGib;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 6 * kGib))) << "nor what is used";
+  books_.holdings.pop_back();
+  books_.holdings[0].measured_bytes.reset();
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, kGib)));
 }
 
 TEST_F(StepsTest, ItemThatAPodHasLeftNeverGrowsByThat) {

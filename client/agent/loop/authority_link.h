@@ -24,7 +24,6 @@
 #include "client/agent/loop/incarnations.h"
 #include "client/agent/loop/pod_reservations.h"
 #include "client/agent/loop/waiting_list.h"
-#include "client/agent/loop/waiting_pods.h"
 #include "client/client.h"
 #include "client/kept_session.h"
 
@@ -44,8 +43,12 @@ struct LinkReport {
   // Pods, NAMESPACE/NAME, that may start since this pass, and for which nothing is charged: nobody
   // answered for the grace.
   std::set<std::string> let_in;
-  // Pods that have no leave to start, by Pod::cgroup_uid.
-  std::map<std::string, WaitingPod> waiting;
+  // Pods that were refused leave to start, or could not ask for it, by Pod::cgroup_uid.
+  struct Waiting {
+    std::string pod;  // NAMESPACE/NAME
+    std::string why;
+  };
+  std::map<std::string, Waiting> waiting;
   std::vector<absl::Status> problems;
 };
 
@@ -92,6 +95,7 @@ class AuthorityLink {
   bool Reconcile(const NodeBooks& books);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   void ForgetIds(const NodeSight& sight);
+  void ReportWaiting(const NodeBooks& books);
   void NoteKept(const char* what, const absl::Status& status);
   void Fill(NodeSight* sight) const;
   void AddKnown(const v1::Charge& charge);
