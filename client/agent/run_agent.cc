@@ -121,8 +121,8 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
   const auto log = [&environment](const std::string& event, const std::string& what) {
     Log(environment.now(), event, what);
   };
-  Agent agent(&config, *std::move(watcher), client, &*incarnations, &metrics, environment.now, log,
-              parts);
+  Agent agent(&config, *std::move(watcher), client, &*incarnations, &metrics,
+              {environment.now, MonotonicNow}, log, parts);
   log("started", "version " + std::string(kVersion) + " on node " + config.node_name +
                      (http == nullptr ? "" : ", metrics on port " + std::to_string(http->port())));
   const timespec interval = absl::ToTimespec(config.measure_interval);
@@ -134,6 +134,7 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
     if (signal < 0 && errno != EAGAIN && errno != EINTR) return kExitError;
   }
   // What is held stays held: the next agent of this node takes over.
+  agent.Stop();
   log("stopped", "");
   return 0;
 }

@@ -25,12 +25,16 @@ absl::Status WriteWholeFile(const std::string& path, absl::string_view text) {
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();
   if (!directory.empty()) std::filesystem::create_directories(directory, error);
   if (error) return CannotWrite(path, error.message());
-  const std::string next = path + ".new";
+  return ReplaceFile(path, path + ".new", text);
+}
+
+absl::Status ReplaceFile(const std::string& path, const std::string& next, absl::string_view text) {
   errno = 0;
   std::ofstream file(next, std::ios::binary | std::ios::trunc);
   file << text;
   file.close();
   if (!file) return CannotWrite(path, std::strerror(errno == 0 ? EIO : errno));
+  std::error_code error;
   std::filesystem::rename(next, path, error);
   return error ? CannotWrite(path, error.message()) : absl::OkStatus();
 }

@@ -16,6 +16,10 @@ namespace dmem::client {
 // written; then it is as it was. It outlives this process, but not a power cut.
 absl::Status WriteWholeFile(const std::string& path, absl::string_view text);
 
+// The same in a directory that is there: none is made. What is to be in its place is in the file
+// `next`, of the same directory, before.
+absl::Status ReplaceFile(const std::string& path, const std::string& next, absl::string_view text);
+
 }  // namespace dmem::client
 
 #endif  // DMEMD_CLIENT_AGENT_WRITE_FILE_H_

@@ -21,6 +21,17 @@ TEST(WriteFileTest, FileAndItsDirectoriesAreMadeAndWhatWasThereIsReplaced) {
   EXPECT_FALSE(root.Exists("a/b/file.new"));
 }
 
+TEST(WriteFileTest, WhatIsReplacedInADirectoryThatIsNotThereMakesNone) {
+  const TempDirectory root;
+  const std::string path = root.path() + "/a/file";
+  EXPECT_TRUE(absl::IsUnavailable(ReplaceFile(path, root.path() + "/a/.next", "x")));
+  EXPECT_FALSE(root.Exists("a"));
+  root.Write("a/other", "");
+  EXPECT_TRUE(ReplaceFile(path, root.path() + "/a/.next", "x").ok());
+  EXPECT_EQ(root.Read("a/file"), "x");
+  EXPECT_FALSE(root.Exists("a/.next"));
+}
+
 TEST(WriteFileTest, WhatCannotBeWrittenStaysAndTheErrorNamesTheFile) {
   const TempDirectory root;
   root.Write("file", "as it was");

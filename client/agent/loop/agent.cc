@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/agent/config/about_key.h"
+#include "client/cli/byte_size.h"
 #include "client/error_facts.h"
 
 namespace dmem::client {
@@ -26,29 +27,26 @@ std::vector<Limit> LimitsOf(const NodeBooks& books) {
 
 Agent::Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
              const std::shared_ptr<Client>& client, Incarnations* incarnations,
-             AgentMetrics* metrics, std::function<absl::Time()> now, LogFunction log,
-             const LinkParts& parts)
+             AgentMetrics* metrics, AgentClocks clocks, LogFunction log, const LinkParts& parts)
     : config_(*config),
       watcher_(std::move(watcher)),
       client_(client),
       metrics_(metrics),
-      now_(now),
+      monotonic_now_(std::move(clocks.monotonic_now)),
       log_(std::move(log)),
-      link_(config, client, incarnations, std::move(now), parts),
-      gate_(config->gate_dir) {}
+      link_(config, client, incarnations, std::move(clocks.now), parts),
+      gate_(config->gate_dir),
+      waiting_log_(log_) {}
 
 void Agent::Pass() {
   std::vector<absl::Status> problems;
   link_.Connect();
   sight_ = watcher_->Look(&problems);
   NodeBooks books;
-  const LinkReport report = link_.Sync(sight_, &books);
+  LinkReport report = link_.Sync(sight_, &books);
   problems.insert(problems.end(), report.problems.begin(), report.problems.end());
   MakeLimitsStand(books, report.is_connected, &problems);
-  std::map<std::string, std::string> closed;
-  for (const auto& [uid, waiting] : report.waiting) closed[uid] = waiting.why;
-  if (absl::Status status = gate_.Set(report.admitted, closed); !status.ok())
-    problems.push_back(AboutKey("gate_dir", config_.gate_dir, status));
+  const bool gate_works = SetGate(&report, &problems);
   WatchOverGrants(books);
   LogChanges(problems);
   for (const std::string& pod : report.let_in) {
@@ -56,8 +54,7 @@ void Agent::Pass() {
                                 "nobody has answered for unreachable_grace; it is recorded once ",
                                 "dmemd does"));
   }
-  // Otherwise it is not known.
-  if (report.is_connected) LogWaiting(report.waiting);
+  waiting_log_.Update(report.waiting, monotonic_now_());
   PassFigures figures;
   figures.is_connected = report.is_connected;
   figures.capability = watcher_->capability();
@@ -69,7 +66,32 @@ void Agent::Pass() {
   figures.holdings = std::move(books.holdings);
   figures.limits = limit_states_;
   figures.node = config_.node_name;
+  for (const auto& waiting : report.waiting) ++figures.waiting[waiting.second.reason];
+  if (!config_.gate_dir.empty()) figures.gate_works = gate_works;
   metrics_->Set(std::move(figures));
+}
+
+// Who has leave of an agent before does not wait.
+bool Agent::SetGate(LinkReport* report, std::vector<absl::Status>* problems) {
+  GateState state;
+  state.open = report->admitted;
+  for (const auto& [uid, waiting] : report->waiting) state.closed[uid] = waiting.why;
+  if (sight_.pods_are_complete) state.present.emplace();
+  for (const SeenPod& seen : sight_.pods) {
+    // Only kubelet knows it so far, and a file there may be its.
+    if (seen.pod.cgroup_uid.empty()) state.present.reset();
+    if (state.present.has_value()) state.present->insert(seen.pod.cgroup_uid);
+  }
+  const absl::Status status = gate_.Set(state);
+  for (const std::string& uid : gate_.opened()) report->waiting.erase(uid);
+  if (!status.ok()) problems->push_back(AboutKey("gate_dir", config_.gate_dir, status));
+  return status.ok();
+}
+
+void Agent::Stop() {
+  const absl::Status status = gate_.Stop();
+  if (!status.ok())
+    log_("problem", std::string(AboutKey("gate_dir", config_.gate_dir, status).message()));
 }
 
 void Agent::MakeLimitsStand(const NodeBooks& books, bool is_connected,
@@ -130,14 +152,14 @@ void Agent::WatchOverGrants(const NodeBooks& books) {
     if (holding.is_measured_basis || holding.measured_bytes.value_or(0) <= charged) continue;
     const auto key = std::make_pair(holding.id_base, holding.region);
     const auto before = over_since_.find(key);
-    auto& since = over.emplace(key, std::make_pair(now_(), false)).first->second;
+    auto& since = over.emplace(key, std::make_pair(monotonic_now_(), false)).first->second;
     if (before != over_since_.end()) since = before->second;
-    if (!since.second && now_() - since.first >= config_.over_grant_grace) {
+    if (!since.second && monotonic_now_() - since.first >= config_.over_grant_grace) {
       since.second = true;
       log_("over_grant",
            absl::StrCat("pod ", holding.pod_namespace, "/", holding.pod_name, " uses ",
-                        *holding.measured_bytes, " bytes of ", holding.region, ", ",
-                        *holding.measured_bytes - charged, " more than booked"));
+                        FormatByteSize(*holding.measured_bytes), " of ", holding.region, ", ",
+                        FormatByteSize(*holding.measured_bytes - charged), " more than booked"));
     }
   }
   over_since_ = std::move(over);
@@ -153,22 +175,6 @@ void Agent::LogChanges(const std::vector<absl::Status>& problems) {
     if (now.count(problem) == 0) log_("problem_ended", problem);
   }
   problems_ = std::move(now);
-}
-
-// Once: by how much it is short changes all the time.
-void Agent::LogWaiting(const std::map<std::string, LinkReport::Waiting>& waiting) {
-  for (const auto& [uid, pod] : waiting) {
-    if (waiting_.emplace(uid, pod.pod).second)
-      log_("waits", absl::StrCat("pod ", pod.pod, " waits for memory: ", pod.why));
-  }
-  for (auto it = waiting_.begin(); it != waiting_.end();) {
-    if (waiting.count(it->first) > 0) {
-      ++it;
-      continue;
-    }
-    log_("waits_no_more", absl::StrCat("pod ", it->second));
-    it = waiting_.erase(it);
-  }
 }
 
 }  // namespace dmem::client

@@ -19,12 +19,18 @@
 #include "client/agent/loop/authority_link.h"
 #include "client/agent/loop/gate.h"
 #include "client/agent/loop/node_watcher.h"
+#include "client/agent/loop/waiting_log.h"
 #include "client/client.h"
 
 namespace dmem::client {
 
 // The limits that a pass would have stand, of pods' cgroups and of nothing else.
 std::vector<Limit> LimitsOf(const NodeBooks& books);
+
+struct AgentClocks {
+  std::function<absl::Time()> now;            // As people have it: it may be set.
+  std::function<absl::Time()> monotonic_now;  // Only grows; of no calendar.
+};
 
 // The node's agent: looks at the node, brings the authority in step with it, and makes limits
 // stand. One thread at a time.
@@ -39,13 +45,18 @@ class Agent {
   // `config`, `incarnations` and `metrics` must outlive the agent.
   Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
         const std::shared_ptr<Client>& client, Incarnations* incarnations, AgentMetrics* metrics,
-        std::function<absl::Time()> now, LogFunction log, const LinkParts& parts = {});
+        AgentClocks clocks, LogFunction log, const LinkParts& parts = {});
 
   // Looks once, and does what follows. Never fails: what went wrong is logged when it begins and
   // when it ends, and counted.
   void Pass();
 
+  // After the last pass: tells who waits at the gate. What is held stays held, and limits stand.
+  void Stop();
+
  private:
+  // Whether it says what it should.
+  bool SetGate(LinkReport* report, std::vector<absl::Status>* problems);
   void MakeLimitsStand(const NodeBooks& books, bool is_connected,
                        std::vector<absl::Status>* problems);
   void AddTenantLimits(bool is_connected, std::vector<absl::Status>* problems,
@@ -53,13 +64,12 @@ class Agent {
   void AskTenantLimits(std::vector<absl::Status>* problems);
   void WatchOverGrants(const NodeBooks& books);
   void LogChanges(const std::vector<absl::Status>& problems);
-  void LogWaiting(const std::map<std::string, LinkReport::Waiting>& waiting);
 
   const AgentConfig& config_;
   const std::unique_ptr<NodeWatcher> watcher_;
   const std::shared_ptr<Client> client_;
   AgentMetrics* const metrics_;
-  const std::function<absl::Time()> now_;
+  const std::function<absl::Time()> monotonic_now_;
   const LogFunction log_;
   AuthorityLink link_;
   Gate gate_;
@@ -68,8 +78,8 @@ class Agent {
   // As last told by the authority, by directory and region.
   std::map<std::pair<std::string, std::string>, Limit> tenant_limits_;
   std::vector<LimitState> limit_states_;
-  std::set<std::string> problems_;              // Of the last pass.
-  std::map<std::string, std::string> waiting_;  // Names of pods, by uid, of which the log says so.
+  std::set<std::string> problems_;  // Of the last pass.
+  WaitingLog waiting_log_;
   // Since when a holding uses more than is booked, by charge and region; and whether that is
   // logged.
   std::map<std::pair<std::string, std::string>, std::pair<absl::Time, bool>> over_since_;

@@ -76,6 +76,13 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
     Add(&families.back(), {{"capability", std::string(CapabilityName(capability))}},
         capability == figures_.capability ? 1 : 0);
   }
+  families.push_back(Family("dmem_agent_pods_waiting", "Pods without leave to start, by reason."));
+  for (const auto& [reason, pods] : figures_.waiting)
+    Add(&families.back(), {{"reason", reason}}, static_cast<double>(pods));
+  if (figures_.gate_works.has_value()) {
+    families.push_back(Family("dmem_agent_gate_works", "1 if gate_dir says what it should."));
+    Add(&families.back(), {}, *figures_.gate_works ? 1 : 0);
+  }
 
   MetricFamily capacity = Family("dmem_agent_device_capacity_bytes", "As the device reports it.");
   MetricFamily used = Family("dmem_agent_device_used_bytes", "In use in all, reserved included.");

@@ -9,7 +9,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,8 @@ struct PassFigures {
   std::vector<Holding> holdings;
   std::vector<LimitState> limits;
   std::string node;
+  std::map<std::string, size_t> waiting;  // Pods, by WaitingPod::reason.
+  std::optional<bool> gate_works;         // Absent: there is none.
 };
 
 // The agent's own metrics, docs/agent.md: pods' series are here, not at the authority. A series

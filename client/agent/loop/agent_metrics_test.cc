@@ -135,12 +135,34 @@ TEST(AgentMetricsTest, OverGrantIsWhatIsMeasuredBeyondWhatIsBookedAndNotMeasured
   EXPECT_EQ(Series(metrics).at(over), 0) << "booked follows measured";
 }
 
+TEST(AgentMetricsTest, PodsThatWaitAreCountedByReasonAndTheSeriesGoesWithTheLast) {
+  AgentMetrics metrics;
+  PassFigures figures;
+  figures.waiting = {{"CAPACITY", 2}};
+  metrics.Set(figures);
+  EXPECT_EQ(Series(metrics).at("dmem_agent_pods_waiting{reason=CAPACITY}"), 2);
+  metrics.Set(PassFigures());
+  EXPECT_EQ(Series(metrics).count("dmem_agent_pods_waiting{reason=CAPACITY}"), 0u);
+}
+
+TEST(AgentMetricsTest, WhetherTheGateWorksIsSaidWhereThereIsOne) {
+  AgentMetrics metrics;
+  PassFigures figures;
+  metrics.Set(figures);
+  EXPECT_EQ(Series(metrics).count("dmem_agent_gate_works"), 0u);
+  for (const bool works : {true, false}) {
+    figures.gate_works = works;
+    metrics.Set(figures);
+    EXPECT_EQ(Series(metrics).at("dmem_agent_gate_works"), works ? 1 : 0);
+  }
+}
+
 TEST(AgentMetricsTest, SeriesOfAPodGoWithIt) {
   AgentMetrics metrics;
   metrics.Set(OnePod());
   metrics.Set(PassFigures());
   for (const auto& series : Series(metrics))
-    EXPECT_EQ(series.first.find("dmem_agent_pod"), std::string::npos) << series.first;
+    EXPECT_EQ(series.first.find("dmem_agent_pod_"), std::string::npos) << series.first;
 }
 
 TEST(AgentMetricsTest, LimitsAreCountedByWhatCameOfThem) {

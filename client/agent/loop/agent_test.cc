@@ -77,8 +77,9 @@ class AgentTest : public ::testing::Test {
 
   // One that has seen nothing yet.
   void MakeAgent() {
-    agent_ = ScriptedAgent({&config_, &script_, &pods_, incarnations_.get(), &metrics_, &log_},
-                           connection_, [this] { return now_; });
+    agent_ = ScriptedAgent(
+        {&config_, &script_, &pods_, incarnations_.get(), &metrics_, &log_}, connection_,
+        [this] { return now_ - set_back_; }, [this] { return now_; });
   }
 
   void AnswerAll() {
@@ -135,6 +136,14 @@ class AgentTest : public ::testing::Test {
     script_.usage.processes = {{11, "gpu0", used}};
   }
 
+  // -1: there is none.
+  double Metric(const std::string& name) const {
+    for (const prometheus::MetricFamily& family : metrics_.Collect()) {
+      if (family.name == name && !family.metric.empty()) return family.metric[0].gauge.value;
+    }
+    return -1;
+  }
+
   void Pass() {
     script_.applied.clear();
     agent_->Pass();
@@ -143,6 +152,7 @@ class AgentTest : public ::testing::Test {
   TempDirectory root_;
   AgentConfig config_;
   absl::Time now_ = absl::FromUnixSeconds(2000);
+  absl::Duration set_back_;  // By how much the clock that people have is.
   BackendScript script_;
   PodSnapshot pods_;
   absl::StatusOr<v1::GetPoolResponse> pool_ = absl::UnknownError("not set");
@@ -274,7 +284,7 @@ TEST_F(AgentTest, OverGrantIsLoggedOnceWhenItsGraceIsOverAndAgainWhenItComesBack
   now_ += absl::Seconds(1);
   Pass();
   Pass();
-  const std::string line = "over_grant: pod ml/web uses 11 bytes of n1/gpu0, 3 more than booked";
+  const std::string line = "over_grant: pod ml/web uses 11B of n1/gpu0, 3B more than booked";
   EXPECT_THAT(log_, ElementsAre(line));
   AddPod("Running", 8);
   Pass();
@@ -286,6 +296,38 @@ TEST_F(AgentTest, OverGrantIsLoggedOnceWhenItsGraceIsOverAndAgainWhenItComesBack
   now_ += absl::Seconds(1);
   Pass();
   EXPECT_THAT(log_, ElementsAre(line, line));
+}
+
+TEST_F(AgentTest, GraceOfAnOverGrantGoesOnWhereTheClockIsSetBack) {
+  AddPod("Running", 11);
+  Pass();
+  now_ += absl::Seconds(30);
+  set_back_ = absl::Hours(1);
+  Pass();
+  EXPECT_THAT(log_, Contains(StartsWith("over_grant: ")));
+}
+
+TEST_F(AgentTest, PodWhoseDeviceWasNeverScannedIsToldSoAndCounted) {
+  config_.when_unreachable = UnreachablePolicy::kDeny;
+  MakeAgent();
+  script_.failure = absl::UnavailableError("the driver is loading");
+  AddPod("Pending", 0);
+  Pass();
+  EXPECT_THAT(root_.Read(".u1.why"), StartsWith("the software of a device has not answered"));
+  EXPECT_THAT(log_, Contains(StartsWith("waits: pod ml/web waits for memory: the software")));
+  EXPECT_EQ(Metric("dmem_agent_pods_waiting"), 1);
+}
+
+TEST_F(AgentTest, PodThatHasLeaveOfAnAgentBeforeDoesNotWait) {
+  AddPod("Pending", 0);
+  Pass();
+  ASSERT_TRUE(root_.Exists("u1"));
+  ON_CALL(*connection_, Charge).WillByDefault(Return(absl::ResourceExhaustedError("full")));
+  MakeAgent();
+  Pass();
+  EXPECT_THAT(log_, IsEmpty());
+  EXPECT_FALSE(root_.Exists(".u1.why"));
+  EXPECT_EQ(Metric("dmem_agent_pods_waiting"), -1);
 }
 
 TEST_F(AgentTest, PodThatWaitsHasItsFileOnceItIsCharged) {
@@ -307,19 +349,45 @@ TEST_F(AgentTest, PodThatWaitsHasItsFileOnceItIsCharged) {
   EXPECT_FALSE(root_.Exists("u1"));
 }
 
-TEST_F(AgentTest, GateDirectoryThatIsNotThereIsNamedWithItsKey) {
+TEST_F(AgentTest, GateDirectoryThatIsNotThereIsNamedWithItsKeyAlsoWhenNobodyIsAtTheGate) {
   config_.gate_dir = root_.path() + "/none";
   MakeAgent();
-  Pod& pod = pods_.pods.emplace_back();
-  pod.name_space = "ml";
-  pod.name = "web";
-  pod.is_described = true;
-  pod.uid = pod.cgroup_uid = "u9";
-  pod.phase = "Pending";
-  pod.has_devices_known = true;
-  agent_->Pass();
-  EXPECT_THAT(log_, Contains(StartsWith(absl::StrCat("problem: gate_dir \"", config_.gate_dir,
-                                                     "\": cannot make "))));
+  Pass();
+  EXPECT_THAT(log_, ElementsAre(StartsWith(absl::StrCat("problem: gate_dir \"", config_.gate_dir,
+                                                        "\": cannot be listed"))));
+  EXPECT_FALSE(root_.Exists("none"));
+  EXPECT_EQ(Metric("dmem_agent_gate_works"), 0);
+  root_.Write("none/made", "by somebody");
+  Pass();
+  EXPECT_EQ(Metric("dmem_agent_gate_works"), 1);
+}
+
+TEST_F(AgentTest, LeaveToStartOutlivesTheAgentAndGoesOnceItsPodIsKnownToBeGone) {
+  AddPod("Running", 8);
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+  const std::vector<Pod> none;
+  const std::vector<Pod> all = std::exchange(pods_.pods, none);
+  pods_.status = absl::UnavailableError("no list");
+  MakeAgent();
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+  pods_.status = absl::OkStatus();
+  pods_.pods = all;
+  pods_.pods[0].cgroup_uid.clear();  // Only kubelet knows it so far.
+  Pass();
+  EXPECT_TRUE(root_.Exists("u1"));
+  pods_.pods.clear();
+  Pass();
+  EXPECT_FALSE(root_.Exists("u1"));
+}
+
+TEST_F(AgentTest, WhoWaitsIsToldThatTheAgentStops) {
+  AddPod("Pending", 0);
+  ON_CALL(*connection_, Charge).WillByDefault(Return(absl::ResourceExhaustedError("full")));
+  Pass();
+  agent_->Stop();
+  EXPECT_THAT(root_.Read(".u1.why"), StartsWith("dmem-agent of this node is stopped"));
 }
 
 }  // namespace

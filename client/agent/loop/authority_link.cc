@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/loop/error_in_units.h"
 #include "client/agent/loop/make_groups.h"
 #include "client/agent/loop/node_list.h"
 #include "client/agent/region_groups.h"
@@ -16,8 +17,6 @@ namespace dmem::client {
 namespace {
 
 constexpr size_t kItemsOfCallMax = 1000;
-constexpr absl::string_view kNotAnswered =
-    "the authority does not answer, or not this node (the log of dmem-agent says why)";
 
 // The region that this session has not registered, for which a list was refused; empty: it was
 // refused for something else. No list judges what such a region holds.
@@ -62,7 +61,7 @@ AuthorityLink::AuthorityLink(const AgentConfig* config, const std::shared_ptr<Cl
 bool AuthorityLink::Take(absl::string_view what, const absl::Status& status) {
   if (status.ok()) return true;
   report_.problems.push_back(
-      absl::Status(status.code(), absl::StrCat(what, ": ", status.message())));
+      absl::Status(status.code(), absl::StrCat(what, ": ", ErrorInUnits(status))));
   // What was believed of the authority may be wrong.
   is_known_current_ = false;
   if (!IsUnanswered(status)) return true;
@@ -193,7 +192,9 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
   if (session_.id() == 0) report_.is_connected = false;
   report_.admitted = admissions_.pods();
   report_.let_in = admissions_.newly_unheard();
-  ReportWaiting(*books);
+  report_.waiting =
+      WaitingPods(sight, *books, report_.admitted, report_.is_connected,
+                  [this](const Holding& holding) { return waiting_.Now(WaitingKeyOf(holding)); });
   report_.reconciled_as_of = reconciled_as_of_;
   report_.reported_as_of = reported_as_of_;
   return report_;
@@ -319,25 +320,6 @@ void AuthorityLink::ForgetIds(const NodeSight& sight) {
     if (device.capacity_bytes > 0 && registered_.count(RegionName(device.region)) == 0) return;
   }
   reservations_.Forget(sight.pods, known_);
-}
-
-void AuthorityLink::ReportWaiting(const NodeBooks& books) {
-  std::map<std::pair<std::string, std::string>, std::string> regions;  // By pod and reason.
-  for (const Holding& holding : books.holdings) {
-    if (holding.state != HoldingState::kPending || holding.charged_bytes.has_value() ||
-        report_.admitted.count(holding.pod_uid) > 0)
-      continue;
-    const WaitingList::Refused* refused = waiting_.Now(WaitingKeyOf(holding));
-    if (refused == nullptr && report_.is_connected) continue;
-    report_.waiting[holding.pod_uid].pod = PodNameOf(holding);
-    std::string& of_reason =
-        regions[{holding.pod_uid, refused != nullptr ? refused->why : std::string(kNotAnswered)}];
-    absl::StrAppend(&of_reason, of_reason.empty() ? "" : ", ", holding.region);
-  }
-  for (const auto& [key, where] : regions) {
-    std::string& why = report_.waiting[key.first].why;
-    absl::StrAppend(&why, why.empty() ? "" : "; ", where, ": ", key.second);
-  }
 }
 
 }  // namespace dmem::client

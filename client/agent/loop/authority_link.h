@@ -24,6 +24,7 @@
 #include "client/agent/loop/incarnations.h"
 #include "client/agent/loop/pod_reservations.h"
 #include "client/agent/loop/waiting_list.h"
+#include "client/agent/loop/waiting_pods.h"
 #include "client/client.h"
 #include "client/kept_session.h"
 
@@ -43,12 +44,8 @@ struct LinkReport {
   // Pods, NAMESPACE/NAME, that may start since this pass, and for which nothing is charged: nobody
   // answered for the grace.
   std::set<std::string> let_in;
-  // Pods that were refused leave to start, or could not ask for it, by Pod::cgroup_uid.
-  struct Waiting {
-    std::string pod;  // NAMESPACE/NAME
-    std::string why;
-  };
-  std::map<std::string, Waiting> waiting;
+  // Pods that have no leave to start, by Pod::cgroup_uid.
+  std::map<std::string, WaitingPod> waiting;
   std::vector<absl::Status> problems;
 };
 
@@ -95,7 +92,6 @@ class AuthorityLink {
   bool Reconcile(const NodeBooks& books);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   void ForgetIds(const NodeSight& sight);
-  void ReportWaiting(const NodeBooks& books);
   void NoteKept(const char* what, const absl::Status& status);
   void Fill(NodeSight* sight) const;
   void AddKnown(const v1::Charge& charge);

@@ -146,11 +146,13 @@ bool AuthorityLink::Commit(const Steps::Commit& commit) {
   const std::string asked = request.SerializeAsString();
   const std::string key = KeyOfCommit(request.charge_id(), request.placements(0).cgroup());
   const WaitingList::Refused* before = waiting_.Before(key, asked);
-  std::string why_not = NotRegisteredOf(request.placements());
   // Once the pod is gone, nothing else says whose the charge is.
-  if (!reservations_.status().ok()) why_not = std::string(reservations_.status().message());
-  if (!why_not.empty()) {
-    waiting_.Add(key, {asked, now_(), why_not});
+  if (const absl::Status& kept = reservations_.status(); !kept.ok()) {
+    waiting_.Add(key, {asked, now_(), kNotKept, std::string(kept.message())});
+    return true;
+  }
+  if (const std::string why_not = NotRegisteredOf(request.placements()); !why_not.empty()) {
+    waiting_.Add(key, {asked, now_(), kNotRegistered, why_not});
     return true;
   }
   if (before != nullptr && now_() >= before->at && now_() - before->at < kCommitAgainAfter) {
@@ -161,7 +163,7 @@ bool AuthorityLink::Commit(const Steps::Commit& commit) {
   // What waits at the gate waits. What runs is recorded by a list, which takes it from what is
   // reserved; a charge of its own would count beside that until the ttl ends.
   if (IsNotTaken(response.status())) {
-    waiting_.Add(key, {asked, now_(), std::string(response.status().message())});
+    waiting_.Add(key, WaitingList::Refused::By(response.status(), asked, now_()));
     return true;
   }
   const std::string what =
@@ -206,12 +208,13 @@ bool AuthorityLink::Resize(const Steps::Resize& resize) {
   if (is_in_earnest) status = client_->Resize(request).status();
   if (is_strict && IsNotTaken(status)) {
     // By how much it is short changes all the time; that it is short is one problem.
-    const std::string why = before != nullptr ? before->why : std::string(status.message());
-    waiting_.Add(key, {asked, is_in_earnest ? now_() : before->at, why});
+    auto refused = WaitingList::Refused::By(status, asked, is_in_earnest ? now_() : before->at);
+    if (before != nullptr) refused.why = before->why;
+    waiting_.Add(key, refused);
     if (!resize.is_waiting) {
       report_.problems.push_back(absl::ResourceExhaustedError(
           absl::StrCat("pod ", resize.pod, " keeps what is charged for it in ", item.region(),
-                       " and does not get ", FormatByteSize(item.bytes()), ": ", why)));
+                       " and does not get ", FormatByteSize(item.bytes()), ": ", refused.why)));
     }
     return true;
   }
@@ -231,7 +234,7 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
   const std::string key = KeyOfPod(request.owner().uid());
   const std::string asked = AskedOf(request);
   if (const std::string why_not = NotRegisteredOf(request.items()); !why_not.empty()) {
-    if (is_waiting) waiting_.Add(key, {asked, now_(), why_not});
+    if (is_waiting) waiting_.Add(key, {asked, now_(), kNotRegistered, why_not});
     return true;
   }
   const WaitingList::Refused* before = is_waiting ? waiting_.Before(key, asked) : nullptr;
@@ -245,7 +248,7 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
   if (is_in_earnest) status = ChargeInEarnest(request);
   const bool is_refused = !status.ok() && !IsUnanswered(status);
   if (is_waiting && is_refused) {
-    waiting_.Add(key, {asked, is_in_earnest ? now_() : before->at, std::string(status.message())});
+    waiting_.Add(key, WaitingList::Refused::By(status, asked, is_in_earnest ? now_() : before->at));
     // That a pod at the gate waits is no problem of the agent's.
     if (IsNotTaken(status)) return true;
   }

@@ -3,7 +3,18 @@
 
 #include "client/agent/loop/waiting_list.h"
 
+#include "client/agent/loop/error_in_units.h"
+#include "client/error_facts.h"
+
 namespace dmem::client {
+
+WaitingList::Refused WaitingList::Refused::By(const absl::Status& status, std::string asked,
+                                              absl::Time at) {
+  std::string reason = FactsOf(status).reason;
+  // Not dmemd's: of something in between.
+  if (reason.empty()) reason = absl::StatusCodeToString(status.code());
+  return {std::move(asked), at, std::move(reason), ErrorInUnits(status)};
+}
 
 void WaitingList::BeginPass() {
   before_ = std::move(now_);

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace dmem::client {
@@ -18,9 +19,12 @@ namespace dmem::client {
 class WaitingList {
  public:
   struct Refused {
-    std::string asked;  // What was asked for, in full.
-    absl::Time at;      // When it was last asked for in earnest.
-    std::string why;    // For people.
+    std::string asked;   // What was asked for, in full.
+    absl::Time at;       // When it was last asked for in earnest.
+    std::string reason;  // A name of dmem.v1.ErrorReason, or another one in its form.
+    std::string why;     // For people.
+
+    static Refused By(const absl::Status& status, std::string asked, absl::Time at);
   };
 
   // What was refused in the pass before is what counts now; what was before that waits no more.

@@ -26,10 +26,12 @@ struct AgentScript {
   std::vector<std::string>* log;  // Gets "EVENT: WHAT" of all that is logged.
 };
 
-// The agent's loop over scripted devices and pods, which sends each call once.
+// The agent's loop over scripted devices and pods, which sends each call once. Without
+// `monotonic_now` nobody sets the clock.
 inline std::unique_ptr<Agent> ScriptedAgent(const AgentScript& script,
                                             std::shared_ptr<Connection> connection,
-                                            std::function<absl::Time()> now) {
+                                            std::function<absl::Time()> now,
+                                            std::function<absl::Time()> monotonic_now = nullptr) {
   std::vector<std::unique_ptr<DeviceBackend>> backends;
   backends.push_back(std::make_unique<ScriptedBackend>(script.devices));
   RetryPolicy once;
@@ -39,7 +41,8 @@ inline std::unique_ptr<Agent> ScriptedAgent(const AgentScript& script,
       std::make_unique<NodeWatcher>(script.config, std::move(backends), nullptr,
                                     std::make_unique<ScriptedPodSource>(script.pods)),
       std::make_shared<Client>(std::move(connection), once), script.incarnations, script.metrics,
-      std::move(now), [log = script.log](const std::string& event, const std::string& what) {
+      AgentClocks{now, monotonic_now == nullptr ? now : monotonic_now},
+      [log = script.log](const std::string& event, const std::string& what) {
         log->push_back(absl::StrCat(event, ": ", what));
       });
 }
