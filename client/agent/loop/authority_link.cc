@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/agent/loop/error_in_units.h"
 #include "client/agent/loop/make_groups.h"
@@ -17,6 +18,7 @@ namespace dmem::client {
 namespace {
 
 constexpr size_t kItemsOfCallMax = 1000;
+constexpr absl::Duration kAskOfIdsAgainAfter = absl::Minutes(1);
 
 // The region that this session has not registered, for which a list was refused; empty: it was
 // refused for something else. No list judges what such a region holds.
@@ -313,13 +315,42 @@ bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& book
   return true;
 }
 
-// What is charged to pods that are gone must all be known: also on devices that did not answer yet.
-void AuthorityLink::ForgetIds(const NodeSight& sight) {
-  if (!sight.pods_are_complete || sight.has_unscanned_devices || !is_known_current_) return;
-  for (const Device& device : sight.devices) {
-    if (device.capacity_bytes > 0 && registered_.count(RegionName(device.region)) == 0) return;
+// Whether the charge has an item in a region of this node, also in one that is not seen now.
+absl::StatusOr<bool> AuthorityLink::IsChargedHere(const std::string& charge_id) {
+  v1::ListChargesRequest request;
+  request.set_charge_id(charge_id);
+  const absl::StatusOr<v1::ListChargesResponse> charges = client_->ListAllCharges(request);
+  if (!charges.ok()) return charges.status();
+  const std::string prefix = RegionName("");
+  for (const v1::Charge& charge : charges->charges()) {
+    for (const v1::ChargeItem& item : charge.items()) {
+      if (absl::StartsWith(item.region(), prefix)) return true;
+    }
   }
-  reservations_.Forget(sight.pods, known_);
+  return false;
+}
+
+// Known items are of devices that were seen: of others the authority is asked, now and then while
+// the answer is that they are charged still.
+void AuthorityLink::ForgetIds(const NodeSight& sight) {
+  if (!sight.pods_are_complete || !report_.is_connected) return;
+  std::set<std::string> charged, others;
+  for (const KnownItem& item : known_) charged.insert(item.charge_id);
+  for (const std::string& id : reservations_.IdsOfOthers(sight.pods)) {
+    if (charged.count(id) == 0) others.insert(id);
+  }
+  if (others == asked_ids_ && !IsDue(asked_ids_at_, kAskOfIdsAgainAfter, now_())) return;
+  for (const std::string& id : others) {
+    const absl::StatusOr<bool> is_charged = IsChargedHere(id);
+    if (!is_charged.ok()) {
+      Take("ListCharges", is_charged.status());
+      return;
+    }
+    if (*is_charged) charged.insert(id);
+  }
+  reservations_.Forget(sight.pods, charged);
+  asked_ids_ = std::move(others);
+  asked_ids_at_ = now_();
 }
 
 }  // namespace dmem::client

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/agent/books/node_books.h"
@@ -91,6 +92,7 @@ class AuthorityLink {
   std::string NotRegisteredOf(const Items& items) const;
   bool Reconcile(const NodeBooks& books);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
+  absl::StatusOr<bool> IsChargedHere(const std::string& charge_id);
   void ForgetIds(const NodeSight& sight);
   void NoteKept(const char* what, const absl::Status& status);
   void Fill(NodeSight* sight) const;
@@ -121,6 +123,9 @@ class AuthorityLink {
   // Ids of charges, of what runs, that were refused in this pass, by what they are for.
   std::map<std::string, std::string> refused_;
   PodReservations reservations_;
+  // Of pods that are gone: what the authority was last asked of, and when.
+  std::set<std::string> asked_ids_;
+  absl::Time asked_ids_at_ = absl::InfinitePast();
   WaitingList waiting_;
   Admissions admissions_;
   absl::Time looked_at_ = absl::InfinitePast();  // When this pass began.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/agent/books/pod_annotations.h"
@@ -17,7 +18,9 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Return;
+using ::testing::SizeIs;
 
 // A pod whose reservation is committed, and refused.
 class RefusedCommitTest : public AuthorityLinkTest {
@@ -237,6 +240,45 @@ TEST_F(AuthorityLinkTest, IdOfAPodsReservationIsForgottenOnceThePodAndTheChargeA
   EXPECT_EQ(freed, 1);
 }
 
+TEST_F(AuthorityLinkTest, AuthorityIsAskedOfAChargeOnADeviceThatIsAwayOnceAMinute) {
+  NodeSight sight = OnePod("Running");
+  sight.pods_are_complete = true;
+  sight.pods[0].pod.annotations[kChargeAnnotation] = "job-7";
+  v1::Charge charge;
+  charge.set_charge_id("job-7");
+  charge.add_items()->set_region("n2/gpu0");
+  charge.add_items()->set_region("n1/gpu0");
+  charges_ = {charge};
+  const auto pass = [&] {
+    NodeBooks books;
+    link_->Connect();
+    return link_->Sync(sight, &books).problems;
+  };
+  pass();
+  sight.pods.clear();
+  sight.devices.clear();
+  MakeLink();
+  int asked = 0;
+  absl::StatusOr<v1::ListChargesResponse> answer = absl::UnavailableError("no answer");
+  ON_CALL(*connection_, ListCharges).WillByDefault([&](const v1::ListChargesRequest& r, auto) {
+    EXPECT_EQ(r.charge_id(), "job-7");
+    ++asked;
+    return answer;
+  });
+  EXPECT_THAT(pass(), SizeIs(1));
+  answer.emplace();
+  *answer->add_charges() = charge;
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(pass(), IsEmpty());
+  EXPECT_EQ(asked, 2) << "again only while there was no answer";
+  now_ += absl::Minutes(1);
+  answer->clear_charges();
+  pass();
+  EXPECT_EQ(asked, 3);
+  now_ += absl::Minutes(1);
+  pass();
+  EXPECT_EQ(asked, 3) << "it is forgotten";
+}
+
 TEST_F(AuthorityLinkTest, AgentThatStartsAnewHoldsOnToAReservationWhosePodWentMeanwhile) {
   NodeSight sight = OnePod("Running");  // gpu0 does not say which processes are on it.
   sight.devices[0].used_bytes = 1;
@@ -257,12 +299,15 @@ TEST_F(AuthorityLinkTest, AgentThatStartsAnewHoldsOnToAReservationWhosePodWentMe
   };
   pass();
   sight.pods.clear();
-  sight.has_unscanned_devices = true;  // Of those nothing is known: nothing is forgotten.
-  charges_.clear();
+  // Of a device that is away, or that says nothing, nothing is known, and nothing is forgotten.
+  const std::vector<Device> devices = std::exchange(sight.devices, {});
   MakeLink();
   pass();
-  sight.has_unscanned_devices = false;
-  charges_ = {charge};
+  sight.devices = devices;
+  sight.devices[0].capacity_bytes = 0;
+  MakeLink();
+  pass();
+  sight.devices = devices;
 
   EXPECT_CALL(*connection_, UnchargeItems).Times(0);
   MakeLink();

@@ -203,6 +203,20 @@ TEST_F(RaisedLimitTest, IsNotSetWhereItIsRefusedAndIsOneProblemUntilThereIsRoom)
   EXPECT_EQ(One().max_bytes, 12u);
 }
 
+TEST_F(AuthorityLinkTest, PodWhoseTenantIsNotThereIsToldSo) {
+  ON_CALL(*connection_, Charge)
+      .WillByDefault(Return(
+          ErrorOfServer(absl::StatusCode::kNotFound, "CGROUP_NOT_FOUND", "no cgroup \"/ns/ml\"")));
+  for (int pass = 0; pass < 2; ++pass) {
+    NodeBooks books;
+    link_->Connect();
+    const LinkReport report = link_->Sync(OnePod("Pending"), &books);
+    EXPECT_EQ(report.waiting.at("u1").reason, "CGROUP_NOT_FOUND");
+    EXPECT_EQ(report.waiting.at("u1").why, "n1/gpu0: no cgroup \"/ns/ml\"");
+    EXPECT_THAT(report.problems, SizeIs(1));
+  }
+}
+
 TEST_F(AuthorityLinkTest, PodWithTwoDevicesHoldsNothingWhileItWaitsForOneOfThem) {
   NodeSight sight = OnePod("Pending");
   sight.devices.push_back(DeviceOf("gpu1"));

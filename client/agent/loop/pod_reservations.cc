@@ -18,6 +18,12 @@ namespace {
 constexpr char kHeader[] = "dmem-agent reservations 1";
 constexpr size_t kFileBytesMax = size_t{64} << 20;
 
+std::set<std::string> UidsOf(const std::vector<SeenPod>& pods) {
+  std::set<std::string> uids;
+  for (const SeenPod& seen : pods) uids.insert(seen.pod.cgroup_uid);
+  return uids;
+}
+
 }  // namespace
 
 PodReservations::PodReservations(const std::string& state_dir)
@@ -36,11 +42,19 @@ void PodReservations::Remember(const std::vector<SeenPod>& pods) {
   if (is_new) Keep();
 }
 
+std::set<std::string> PodReservations::IdsOfOthers(const std::vector<SeenPod>& pods) const {
+  const std::set<std::string> uids = UidsOf(pods);
+  std::set<std::string> ids;
+  for (const auto& [uid, id] : ids_) {
+    if (uids.count(uid) == 0) ids.insert(id);
+  }
+  return ids;
+}
+
 void PodReservations::Forget(const std::vector<SeenPod>& pods,
-                             const std::vector<KnownItem>& known) {
-  std::set<std::string> uids, charged, named;
-  for (const SeenPod& seen : pods) uids.insert(seen.pod.cgroup_uid);
-  for (const KnownItem& item : known) charged.insert(item.charge_id);
+                             const std::set<std::string>& charged) {
+  const std::set<std::string> uids = UidsOf(pods);
+  std::set<std::string> named;
   const size_t before = ids_.size();
   for (auto it = ids_.begin(); it != ids_.end();) {
     const bool is_needed = uids.count(it->first) > 0 || charged.count(it->second) > 0;

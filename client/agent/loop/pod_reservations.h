@@ -33,9 +33,14 @@ class PodReservations {
     ended_ids_.emplace(charge_id, cgroup);
   }
 
+  // The charge ids that were named by pods that are not in `pods`.
+  std::set<std::string> IdsOfOthers(const std::vector<SeenPod>& pods) const;
+
   // Forgets those of pods that are gone and of which nothing is charged. REQUIRES: every pod of the
-  // node is in `pods`, and every item of the node's regions in `known`.
-  void Forget(const std::vector<SeenPod>& pods, const std::vector<KnownItem>& known);
+  // node is in `pods`; and in `charged` is each of IdsOfOthers that has an item on the node, by
+  // what the authority says of that charge: that it is in no list of what devices hold proves
+  // nothing, as a device may be away.
+  void Forget(const std::vector<SeenPod>& pods, const std::set<std::string>& charged);
 
   // Charge ids, by Pod::cgroup_uid.
   const std::map<std::string, std::string>& ids() const { return ids_; }

@@ -24,11 +24,6 @@ class PodReservationsTest : public ::testing::Test {
     if (!charge_id.empty()) seen.pod.annotations[kChargeAnnotation] = charge_id;
     return seen;
   }
-  static KnownItem ItemOf(const std::string& charge_id) {
-    KnownItem item;
-    item.charge_id = charge_id;
-    return item;
-  }
   PodReservations Load() const { return PodReservations(root_.path() + "/state"); }
 
   TempDirectory root_;
@@ -50,9 +45,10 @@ TEST_F(PodReservationsTest, NextAgentKnowsWhatPodsNamedAlsoOfThoseThatAreGone) {
 TEST_F(PodReservationsTest, WhatIsNeededByNobodyIsForgottenInTheFileToo) {
   PodReservations ids = Load();
   ids.Remember({PodOf("u1", "job-1"), PodOf("u2", "job-2"), PodOf("u3", "job-3")});
+  EXPECT_THAT(ids.IdsOfOthers({PodOf("u1", "job-1")}), ElementsAre("job-2", "job-3"));
   ids.End("job-1", "/ns/ml");
   ids.End("job-3", "/ns/ml");
-  ids.Forget({PodOf("u1", "job-1")}, {ItemOf("job-2")});
+  ids.Forget({PodOf("u1", "job-1")}, {"job-2"});
   EXPECT_THAT(ids.ids(), ElementsAre(Pair("u1", "job-1"), Pair("u2", "job-2")));
   EXPECT_THAT(ids.ended_ids(), ElementsAre(Pair("job-1", "/ns/ml")));
   EXPECT_THAT(Load().ids(), ElementsAre(Pair("u1", "job-1"), Pair("u2", "job-2")));

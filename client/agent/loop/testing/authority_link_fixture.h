@@ -48,10 +48,14 @@ class AuthorityLinkTest : public ::testing::Test {
     ON_CALL(*connection_, ListCharges)
         .WillByDefault([this](const v1::ListChargesRequest& request,
                               auto) -> absl::StatusOr<v1::ListChargesResponse> {
-          if (request.region() == refused_) return absl::NotFoundError("no such region");
+          if (!refused_.empty() && request.region() == refused_)
+            return absl::NotFoundError("no such region");
           v1::ListChargesResponse response;
           for (const v1::Charge& charge : charges_) {
-            if (charge.items(0).region() == request.region()) *response.add_charges() = charge;
+            const bool is_asked = request.charge_id().empty()
+                                      ? charge.items(0).region() == request.region()
+                                      : charge.charge_id() == request.charge_id();
+            if (is_asked) *response.add_charges() = charge;
           }
           response.set_sequence(sequence_);
           return response;
