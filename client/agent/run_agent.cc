@@ -25,6 +25,7 @@
 #include "client/agent/make_backend.h"
 #include "client/agent/monotonic_clock.h"
 #include "client/agent/pass_health.h"
+#include "client/agent/pass_pace.h"
 #include "client/agent/pods/api_pod_source.h"
 #include "client/agent/pods/file_pod_source.h"
 #include "client/agent/pods/kubelet_pod_source.h"
@@ -96,6 +97,12 @@ absl::StatusOr<std::unique_ptr<NodeWatcher>> MakeWatcher(const AgentConfig& conf
                                        std::move(described));
 }
 
+// Waits so long, unless a signal comes that says so.
+bool IsToldToStop(const sigset_t& stop, absl::Duration wait) {
+  const timespec time = absl::ToTimespec(wait);
+  return sigtimedwait(&stop, nullptr, &time) > 0;
+}
+
 // Until SIGTERM or SIGINT.
 int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop) {
   const RetryEnvironment environment = RealRetryEnvironment();
@@ -125,13 +132,16 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
               {environment.now, MonotonicNow}, log, parts);
   log("started", "version " + std::string(kVersion) + " on node " + config.node_name +
                      (http == nullptr ? "" : ", metrics on port " + std::to_string(http->port())));
-  const timespec interval = absl::ToTimespec(config.measure_interval);
+  PassPace pace(MonotonicNow, config.measure_interval);
   while (true) {
     agent.Pass();
     health.PassEnded();
-    const int signal = sigtimedwait(&stop, nullptr, &interval);
-    if (signal > 0) break;
-    if (signal < 0 && errno != EAGAIN && errno != EINTR) return kExitError;
+    const absl::Duration until_halfway = pace.UntilHalfway();
+    if (until_halfway > absl::ZeroDuration()) {
+      if (IsToldToStop(stop, until_halfway)) break;
+      agent.FollowTenants();
+    }
+    if (IsToldToStop(stop, pace.Pause())) break;
   }
   // What is held stays held: the next agent of this node takes over.
   agent.Stop();

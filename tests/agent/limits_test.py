@@ -5,6 +5,7 @@
 import os
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -32,10 +33,11 @@ class LimitsTest(unittest.TestCase):
         self.addCleanup(self.server.stop)
         self.server.dmemctl("register", "group", GROUP)
         self.nodes = {}
+        self.took = []  # From dmemctl's answer until the files have the limits, in seconds.
         self.addCleanup(lambda: stop_all(self.nodes.values()))
         for name, tenants in NAMED.items():
             node = DmemTree(directory.name, name, self.server, AGENT, GPUS, mapping=held.MAPPING,
-                            measure_interval="500ms", tenant_directories=[
+                            measure_interval="1s", tenant_directories=[
                                 {"cgroup": tenant, "directory": DIRECTORIES[tenant]}
                                 for tenant in tenants])
             self.nodes[name] = node
@@ -53,7 +55,7 @@ class LimitsTest(unittest.TestCase):
         await_passes(self.nodes.values())
 
     def files(self):
-        """{path: text} of every file of all trees."""
+        """{path: (text, inode, when it was written)} of every file of all trees."""
         result = {}
         for name, node in self.nodes.items():
             root = os.path.join(node.directory, "cgroup")
@@ -61,21 +63,36 @@ class LimitsTest(unittest.TestCase):
                 for file in files:
                     with open(os.path.join(base, file), encoding="ascii") as text:
                         path = "/" + os.path.relpath(os.path.join(base, file), root)
-                        result[name, path] = text.read()
+                        is_now = os.fstat(text.fileno())
+                        result[name, path] = (text.read(), is_now.st_ino, is_now.st_mtime_ns)
         return result
+
+    def assert_changed(self, before, expected):
+        """{place: text} is all that is other now than it was; nothing else was even written."""
+        after = self.files()
+        changed = {place: after[place][0] for place in after if after[place] != before.get(place)}
+        self.assertEqual(changed, expected)
+        self.assertEqual(set(after), set(before))
 
     def set_limits(self, cgroup, region, flags, expected):
         """{(node, path): (local region, value)}: what of all files is other in the next pass."""
         files = self.files()
+        texts = {}
         for place, (region_line, value) in expected.items():
-            lines = files[place].splitlines(keepends=True)
+            lines = files[place][0].splitlines(keepends=True)
             changed = [f"{region_line} {value}\n" if line.startswith(f"{region_line} ") else line
                        for line in lines]
             self.assertNotEqual(changed, lines, "the test expects something to change")
-            files[place] = "".join(changed)
+            texts[place] = "".join(changed)
         self.server.dmemctl("set", "limits", cgroup, region, *flags)
+        is_set = time.monotonic()
+        if texts:
+            # By the end of the first pass that began after that: await_passes makes sure of it.
+            eventually(lambda: all(self.files()[place][0] == text for place, text in texts.items()),
+                       "the limits are in the files")
+            self.took.append(time.monotonic() - is_set)
         await_passes(self.nodes.values())
-        self.assertEqual(self.files(), files)
+        self.assert_changed(files, texts)
 
     def test_limits_of_pods_stand_before_anybody_sets_one(self):
         for name, node in self.nodes.items():
@@ -83,7 +100,7 @@ class LimitsTest(unittest.TestCase):
                 base = f"/{node.cgroup_of(pod)}"
                 for file, value in (("max", 8 * GIB), ("low", 4 * GIB)):
                     self.assertIn(f"{node.local_region(pod.gpu)} {value}\n",
-                                  self.files()[name, f"{base}/dmem.{file}"])
+                                  self.files()[name, f"{base}/dmem.{file}"][0])
 
     def test_limits_of_tenants_appear_in_the_next_pass_in_exactly_the_files_of_the_rules(self):
         n1, n2 = self.nodes["n1"], self.nodes["n2"]
@@ -109,6 +126,8 @@ class LimitsTest(unittest.TestCase):
                 ("/teams/vision", GROUP, ("--max=90Gi",), {})):
             with self.subTest(cgroup=cgroup, region=region, flags=flags):
                 self.set_limits(cgroup, region, flags, expected)
+        print(f"limits were in the files within {max(self.took):.3f} s, with the default interval "
+              "of 1 s", flush=True)
 
     def test_limit_that_somebody_else_writes_is_put_right_and_nothing_else_is(self):
         node = self.nodes["n1"]
@@ -118,9 +137,11 @@ class LimitsTest(unittest.TestCase):
         node.write_limit("vision.slice", "max", 1, 17 * GIB)
         node.write_limit("other.slice", "max", 1, 17 * GIB)  # Nobody's business.
         await_passes(self.nodes.values())
-        files["n1", "/other.slice/dmem.max"] = files["n1", "/other.slice/dmem.max"].replace(
-            f"{node.local_region(1)} max", f"{node.local_region(1)} {17 * GIB}")
-        self.assertEqual(self.files(), files)
+        of_vision, of_other = ("n1", "/vision.slice/dmem.max"), ("n1", "/other.slice/dmem.max")
+        self.assert_changed(files, {
+            of_vision: files[of_vision][0],  # Written twice, and as it was.
+            of_other: files[of_other][0].replace(
+                f"{node.local_region(1)} max", f"{node.local_region(1)} {17 * GIB}")})
 
 
 if __name__ == "__main__":

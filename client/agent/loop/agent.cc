@@ -45,6 +45,7 @@ void Agent::Pass() {
   NodeBooks books;
   LinkReport report = link_.Sync(sight_, &books);
   problems.insert(problems.end(), report.problems.begin(), report.problems.end());
+  is_connected_ = report.is_connected;
   MakeLimitsStand(books, report.is_connected, &problems);
   const bool gate_works = SetGate(&report, &problems);
   WatchOverGrants(books);
@@ -92,6 +93,21 @@ void Agent::Stop() {
   const absl::Status status = gate_.Stop();
   if (!status.ok())
     log_("problem", std::string(AboutKey("gate_dir", config_.gate_dir, status).message()));
+}
+
+void Agent::FollowTenants() {
+  if (!is_connected_ || config_.tenant_directories.empty()) return;
+  const auto before = tenant_limits_;
+  std::vector<absl::Status> problems;
+  AskTenantLimits(&problems);
+  std::vector<Limit> changed;
+  for (const auto& [place, limit] : tenant_limits_) {
+    const auto was = before.find(place);
+    if (was == before.end() || was->second.low_bytes != limit.low_bytes ||
+        was->second.max_bytes != limit.max_bytes)
+      changed.push_back(limit);
+  }
+  if (!changed.empty()) watcher_->Apply(changed);
 }
 
 void Agent::MakeLimitsStand(const NodeBooks& books, bool is_connected,

@@ -54,6 +54,11 @@ class Agent {
   // After the last pass: tells who waits at the gate. What is held stays held, and limits stand.
   void Stop();
 
+  // Between two passes: asks whether the limits of tenants with a directory here have changed, and
+  // makes what has changed stand, so that nobody waits for a whole interval. Does nothing if the
+  // authority did not answer the pass before; what goes wrong is for the next one to say.
+  void FollowTenants();
+
  private:
   // Whether it says what it should.
   bool SetGate(LinkReport* report, std::vector<absl::Status>* problems);
@@ -74,7 +79,8 @@ class Agent {
   AuthorityLink link_;
   Gate gate_;
 
-  NodeSight sight_;  // Of the last look.
+  NodeSight sight_;            // Of the last look.
+  bool is_connected_ = false;  // In it.
   // As last told by the authority, by directory and region.
   std::map<std::pair<std::string, std::string>, Limit> tenant_limits_;
   std::vector<LimitState> limit_states_;

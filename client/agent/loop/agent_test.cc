@@ -188,6 +188,29 @@ TEST_F(AgentTest, TenantsLimitsStayAsLastToldWhileNobodyAnswers) {
   EXPECT_EQ(script_.applied[0].max_bytes, 60u);
 }
 
+TEST_F(AgentTest, BetweenPassesOnlyTenantsLimitsThatHaveChangedAreWritten) {
+  AddDevice("gpu1");
+  agent_->FollowTenants();
+  EXPECT_THAT(asked_pools_, IsEmpty()) << "nobody has answered yet";
+  SetPool(0, 0, 50);
+  Pass();
+  script_.applied.clear();
+  agent_->FollowTenants();
+  EXPECT_THAT(script_.applied, IsEmpty());
+  SetPool(0, 0, 60);
+  unknown_region_ = "n1/gpu0";
+  agent_->FollowTenants();
+  ASSERT_EQ(script_.applied.size(), 1u);
+  EXPECT_EQ(script_.applied[0].region, "gpu1");
+  EXPECT_EQ(script_.applied[0].max_bytes, 60u);
+  ON_CALL(*connection_, Reconcile).WillByDefault(Return(absl::UnavailableError("away")));
+  now_ += config_.reconcile_interval;
+  Pass();
+  asked_pools_.clear();
+  agent_->FollowTenants();
+  EXPECT_THAT(asked_pools_, IsEmpty());
+}
+
 TEST_F(AgentTest, TenantsLimitsInOtherDevicesStandWhenOneIsNotKnownToTheAuthority) {
   AddDevice("gpu1");
   unknown_region_ = "n1/gpu0";
