@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -38,6 +39,7 @@ namespace {
 
 constexpr int kExitError = 1;
 constexpr int kExitUsage = 2;
+constexpr absl::Duration kSayWhyAgainAfter = absl::Seconds(30);
 constexpr absl::Duration kCallTimeout = absl::Seconds(5);
 // A pass waits for pod sources, device software and an authority that does not answer, for each a
 // bounded time, and far less than this in sum.
@@ -80,10 +82,10 @@ absl::StatusOr<std::unique_ptr<NodeWatcher>> MakeWatcher(const AgentConfig& conf
   std::unique_ptr<PodSource> kubelet, described;
   if (config.pods.pod_resources.enabled) {
     kubelet = MakeKubeletPodSource(config.pods.pod_resources.socket,
-                                   config.pods.pod_resources.timeout, environment.now);
+                                   config.pods.pod_resources.timeout, MonotonicNow);
   }
   if (!config.pods.file.empty()) {
-    described = MakeFilePodSource(config.pods.file, config.node_name, environment.now);
+    described = MakeFilePodSource(config.pods.file, config.node_name, MonotonicNow);
   } else if (config.pods.api_server.enabled) {
     ApiPodSourceOptions options;
     options.url = config.pods.api_server.url;
@@ -91,7 +93,7 @@ absl::StatusOr<std::unique_ptr<NodeWatcher>> MakeWatcher(const AgentConfig& conf
     options.ca_file = config.pods.api_server.ca_file;
     options.node = config.node_name;
     options.timeout = config.pods.api_server.timeout;
-    described = MakeApiPodSource(options, {environment.now, environment.chance});
+    described = MakeApiPodSource(options, {MonotonicNow, environment.chance});
   }
   return std::make_unique<NodeWatcher>(&config, std::move(backends), std::move(kubelet),
                                        std::move(described));
@@ -149,23 +151,33 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
   return 0;
 }
 
-// Waits until a pod may start: for hooks and init containers.
+std::string WhyNothingIsSaid(const std::string& directory) {
+  if (access(directory.c_str(), X_OK) == 0)
+    return "dmem-agent says nothing of it (does it run on this node, with this gate_dir?)";
+  return directory + ": " + std::strerror(errno) + " (is the agent's gate_dir mounted there?)";
+}
+
+// Waits until a pod may start: for hooks and init containers. Says why it waits, and again, now and
+// then, when that has changed.
 int WaitAtGate(const std::string& directory, const std::string& uid, double seconds) {
   const RetryEnvironment environment = RealRetryEnvironment();
   if (!IsGateName(uid)) return Fail(absl::InvalidArgumentError("not a pod's uid: " + uid), 2);
   const std::string path = directory + "/" + uid;
-  const absl::Time deadline = environment.now() + absl::Seconds(seconds);
-  bool has_said_why = false;
+  const absl::Time deadline = MonotonicNow() + absl::Seconds(seconds);
+  std::string said;
+  absl::Time said_at = absl::InfinitePast();
   while (access(path.c_str(), F_OK) != 0) {
     const std::string why = WhyClosed(directory, uid);
-    if (environment.now() >= deadline) {
-      return Fail(absl::DeadlineExceededError("pod " + uid + " may not start yet" +
-                                              (why.empty() ? "" : ": " + why)),
+    const absl::Time now = MonotonicNow();
+    if (now >= deadline) {
+      return Fail(absl::DeadlineExceededError("pod " + uid + " may not start yet: " +
+                                              (why.empty() ? WhyNothingIsSaid(directory) : why)),
                   kExitError);
     }
-    if (!has_said_why && !why.empty()) {
+    if (!why.empty() && why != said && now - said_at >= kSayWhyAgainAfter) {
       std::fprintf(stderr, "dmem-agent: pod %s waits for memory: %s\n", uid.c_str(), why.c_str());
-      has_said_why = true;
+      said = why;
+      said_at = now;
     }
     environment.sleep(absl::Milliseconds(100));
   }

@@ -3,17 +3,25 @@
 
 #include "client/agent/books/pod_annotations.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "client/cli/byte_size.h"
 
 namespace dmem::client {
 namespace {
 
 constexpr char kAnnotationPrefix[] = "dmemd/";
+
+bool IsKnown(absl::string_view key) {
+  return std::find(std::begin(kPodAnnotations), std::end(kPodAnnotations), key) !=
+         std::end(kPodAnnotations);
+}
 
 }  // namespace
 
@@ -31,7 +39,7 @@ std::vector<absl::Status> AnnotationProblems(const Pod& pod) {
     if (key == kLimitAnnotation || key == kRequestAnnotation) {
       const absl::Status status = ParseByteSize(value).status();
       if (!status.ok()) why = absl::StrCat("is not an amount of bytes: ", status.message());
-    } else if (absl::StartsWith(key, kAnnotationPrefix) && key != kChargeAnnotation) {
+    } else if (absl::StartsWith(key, kAnnotationPrefix) && !IsKnown(key)) {
       why = absl::StrCat("is not known; there are ", kLimitAnnotation, ", ", kRequestAnnotation,
                          " and ", kChargeAnnotation);
     }

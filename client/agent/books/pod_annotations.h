@@ -21,6 +21,10 @@ inline constexpr char kRequestAnnotation[] = "dmemd/request";  // Protected (low
 // The reservation that a scheduler made for the pod: committed once its devices are known.
 inline constexpr char kChargeAnnotation[] = "dmemd/charge-id";
 
+// All of them: docs/agent.md has each, and no other "dmemd/..." is read.
+inline constexpr const char* kPodAnnotations[] = {kLimitAnnotation, kRequestAnnotation,
+                                                  kChargeAnnotation};
+
 // The amount that the annotation says. Absent: it is not there, or cannot be read.
 std::optional<uint64_t> AnnotatedBytes(const Pod& pod, const char* annotation);
 

@@ -241,7 +241,11 @@ TEST_F(AgentTest, TenantsLimitsAreAskedForOnceWhenNobodyAnswers) {
 TEST_F(AgentTest, StateThatCannotBeWrittenIsAProblem) {
   root_.Write("state", "a file");
   Pass();
-  EXPECT_THAT(log_, Contains(StartsWith("problem: state_dir, incarnations: cannot ")));
+  const std::string state = root_.path() + "/state";
+  EXPECT_THAT(log_,
+              Contains(absl::StrCat("problem: state_dir \"", state, "\": cannot write ", state,
+                                    "/incarnations: Not a directory (make it a directory "
+                                    "that dmem-agent can write)")));
 }
 
 TEST_F(AgentTest, PodWhoseDeviceWasNeverScannedWaitsOnlyWhereThePolicyIsToDeny) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/agent/config/about_key.h"
 #include "client/agent/loop/error_in_units.h"
 #include "client/agent/loop/make_groups.h"
 #include "client/agent/loop/node_list.h"
@@ -147,14 +148,16 @@ void AuthorityLink::Fill(NodeSight* sight) const {
 }
 
 // A file of state_dir that is not as it should be.
-void AuthorityLink::NoteKept(const char* what, const absl::Status& status) {
+void AuthorityLink::NoteKept(const absl::Status& status) {
   if (status.ok()) return;
-  report_.problems.push_back(
-      absl::Status(status.code(), absl::StrCat("state_dir, ", what, ": ", status.message())));
+  const absl::Status about = AboutKey("state_dir", config_.state_dir, status);
+  const char* const remedy =
+      absl::IsUnavailable(status) ? " (make it a directory that dmem-agent can write)" : "";
+  report_.problems.push_back(absl::Status(about.code(), absl::StrCat(about.message(), remedy)));
 }
 
 LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
-  NoteKept("reservations", reservations_.status());
+  NoteKept(reservations_.status());
   reservations_.Remember(sight.pods);
   if (report_.is_connected && RegisterDevices(sight.devices)) {
     if (!is_known_current_) ListKnown();
@@ -169,7 +172,7 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
       if (report_.is_connected && !is_known_current_) ListKnown();
     }
   }
-  NoteKept("incarnations", incarnations_->status());
+  NoteKept(incarnations_->status());
   Fill(&sight);
   *books = MakeNodeBooks(sight);
   for (const absl::Status& problem : books->problems) report_.problems.push_back(problem);

@@ -94,7 +94,7 @@ class AuthorityLink {
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   absl::StatusOr<bool> IsChargedHere(const std::string& charge_id);
   void ForgetIds(const NodeSight& sight);
-  void NoteKept(const char* what, const absl::Status& status);
+  void NoteKept(const absl::Status& status);
   void Fill(NodeSight* sight) const;
   void AddKnown(const v1::Charge& charge);
   static std::string WaitingKeyOf(const Holding& holding);

@@ -130,8 +130,8 @@ TEST_F(AuthorityLinkTest, StateThatCannotBeKeptIsSaid) {
     for (const absl::Status& problem : link_->Sync(sight, &books).problems)
       problems.emplace_back(problem.message());
   }
-  EXPECT_THAT(problems, UnorderedElementsAre(HasSubstr("state_dir, reservations: cannot"),
-                                             HasSubstr("state_dir, incarnations: cannot")));
+  EXPECT_THAT(problems, UnorderedElementsAre(HasSubstr("/state/reservations: "),
+                                             HasSubstr("/state/incarnations: ")));
 }
 
 TEST_F(AuthorityLinkTest, RegionThatTheAuthorityHasNotAnyMoreIsRegisteredAgain) {

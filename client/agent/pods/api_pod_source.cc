@@ -15,7 +15,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/agent/config/about_key.h"
 #include "client/agent/pods/http_getter.h"
 #include "client/agent/pods/pod_cache.h"
 #include "client/agent/pods/pod_json.h"
@@ -28,6 +30,7 @@ constexpr int kPageSize = 500;
 constexpr size_t kMaxPageBytes = size_t{64} * 1024 * 1024;
 constexpr size_t kMaxEventBytes = size_t{8} * 1024 * 1024;  // etcd's objects have at most 1.5 MiB.
 constexpr size_t kMaxErrorBytes = size_t{64} * 1024;
+constexpr size_t kMaxCaBytes = size_t{16} * 1024 * 1024;
 constexpr size_t kMaxTokenBytes = size_t{64} * 1024;
 // A watch that ended in order after this long did its work, whatever it brought.
 constexpr absl::Duration kWatchWorked = absl::Seconds(5);
@@ -64,6 +67,13 @@ absl::Status HttpError(int code, absl::string_view body) {
     default:
       return absl::UnavailableError(why);
   }
+}
+
+absl::Status AboutFile(absl::string_view key, const std::string& file, const absl::Status& status) {
+  return absl::Status(
+      status.code(),
+      absl::StrCat(AboutKey(absl::StrCat("pods.api_server.", key), file, status).message(),
+                   " (is it mounted where dmem-agent runs?)"));
 }
 
 class ApiPodSource : public PodSource {
@@ -179,9 +189,14 @@ class ApiPodSource : public PodSource {
     request.ca_file = options_.ca_file;
     request.connect_timeout = options_.timeout;
     request.timeout = timeout;
+    if (absl::StartsWith(options_.url, "https://") && !options_.ca_file.empty()) {
+      // What it is asked with says only that there is something wrong with the certificate.
+      const absl::Status status = ReadSmallFile(options_.ca_file, kMaxCaBytes).status();
+      if (!status.ok()) return AboutFile("ca_file", options_.ca_file, status);
+    }
     if (!options_.token_file.empty()) {
       const absl::StatusOr<std::string> token = ReadSmallFile(options_.token_file, kMaxTokenBytes);
-      if (!token.ok()) return token.status();
+      if (!token.ok()) return AboutFile("token_file", options_.token_file, token.status());
       request.bearer_token = std::string(absl::StripAsciiWhitespace(*token));
     }
     std::string error;

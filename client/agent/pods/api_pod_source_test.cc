@@ -202,12 +202,19 @@ TEST_F(ApiPodSourceTest, TheTokenIsReadAgainForEachRequest) {
   EXPECT_TRUE(absl::StrContains(requests[2], "Authorization: Bearer second-token\r\n"));
 }
 
-TEST_F(ApiPodSourceTest, ATokenThatCannotBeReadNamesItsFile) {
-  options_.token_file = directory_.path() + "/missing";
-  Start();
-  const PodSnapshot snapshot = source_->List();
-  EXPECT_EQ(snapshot.status.code(), absl::StatusCode::kNotFound);
-  EXPECT_TRUE(absl::StrContains(snapshot.status.message(), options_.token_file));
+TEST_F(ApiPodSourceTest, AFileThatCannotBeReadIsNamedWithItsKeyBeforeAnythingIsAsked) {
+  const std::string missing = directory_.path() + "/missing";
+  options_.url = "https://127.0.0.1:1";
+  for (const char* key : {"token_file", "ca_file"}) {
+    (key == std::string("ca_file") ? options_.ca_file : options_.token_file) = missing;
+    Start();
+    const PodSnapshot snapshot = source_->List();
+    EXPECT_EQ(snapshot.status.code(), absl::StatusCode::kNotFound);
+    EXPECT_TRUE(absl::StrContains(snapshot.status.message(),
+                                  absl::StrCat("pods.api_server.", key, " \"", missing, "\": ")))
+        << snapshot.status;
+    options_.token_file = directory_.path() + "/token";
+  }
 }
 
 TEST_F(ApiPodSourceTest, ALineThatIsNoEventLeavesWhatThereIsAndBeginsWithANewList) {

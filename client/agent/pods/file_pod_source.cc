@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/agent/config/about_key.h"
 #include "client/agent/pods/pod_json.h"
 #include "client/agent/read_file.h"
 
@@ -40,7 +41,7 @@ class FilePodSource : public PodSource {
  private:
   absl::Status Read() {
     absl::StatusOr<std::string> text = ReadSmallFile(path_, kMaxFileBytes);
-    if (!text.ok()) return text.status();
+    if (!text.ok()) return AboutKey("pods.file", path_, text.status());
     // The text is compared, not the file's times: they are too coarse to see each change.
     if (is_read_ && *text == text_) return absl::OkStatus();
     absl::StatusOr<std::vector<Pod>> pods = PodsOfText(*text);

@@ -46,7 +46,9 @@ TEST_F(FilePodSourceTest, AChangedFileIsReadAgainEvenWithinOneTickAndOfOneLength
 }
 
 TEST_F(FilePodSourceTest, AFileThatIsGoneOrBrokenLeavesTheLastListAndSaysWhy) {
-  EXPECT_EQ(source_->List().status.code(), absl::StatusCode::kNotFound);
+  const absl::Status missing = source_->List().status;
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(absl::StartsWith(missing.message(), "pods.file \"")) << missing;
   EXPECT_EQ(source_->List().as_of, absl::InfinitePast());
   directory_.Write("pods.json", absl::StrCat("[", PodText("a", "node-17"), "]"));
   ASSERT_TRUE(source_->List().status.ok());

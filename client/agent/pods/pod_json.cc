@@ -19,8 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-// kubelet's mark on the copy of a static pod in the API: the uid of the pod that really runs.
-constexpr char kMirrorAnnotation[] = "kubernetes.io/config.mirror";
 constexpr char kClaimPrefix[] = "claim:";
 
 // A null value where there is no such member.

@@ -17,6 +17,10 @@ namespace dmem::client {
 // Kubernetes' objects, as its API and kubectl write them. What has another type than it should is
 // as if it were not there, unless it is named below. None of these throws.
 
+// kubelet's mark on the copy of a static pod in the API: what the pod that really runs is called
+// by.
+inline constexpr char kMirrorAnnotation[] = "kubernetes.io/config.mirror";
+
 // A v1.Pod. INVALID_ARGUMENT, with why: it is no object, or has no metadata.namespace, name or uid.
 absl::StatusOr<Pod> PodOfJson(const nlohmann::json& object);
 
