@@ -146,7 +146,7 @@ std::string DmemdProcess::log() const {
 }
 
 std::string FindDmemd(const char* program) {
-  const std::string in_runfiles = "server/dmemd";
+  std::string in_runfiles = "server/dmemd";
   std::error_code ignored;
   if (std::filesystem::exists(in_runfiles, ignored)) return in_runfiles;
   return std::filesystem::path(program).parent_path() / "../../server/dmemd";

@@ -12,6 +12,7 @@
 
 #include "absl/time/time.h"
 #include "client/agent/books/pod_annotations.h"
+#include "client/error_facts.h"
 #include "tests/agent/simulated_node.h"
 
 namespace dmem::client {
@@ -91,6 +92,52 @@ TEST_F(LostNodeTest, NodeOnWhichAPodHasStartedMeanwhileIsReadyAgainAtOnce) {
   bool is_there = false;
   for (const v1::Charge& charge : Charges()) is_there |= charge.charge_id() == id;
   EXPECT_TRUE(is_there) << "what ran all the time is charged as before";
+}
+
+TEST_F(LostNodeTest, FencedIncarnationIsRefusedEveryCallAndChangesNothing) {
+  AddPod("u1", "gpu0", 8 * kGiB, 11, kGiB);
+  StartAgent();
+  PassSecond();
+  ASSERT_EQ(Charges().size(), 1u);
+  const v1::Charge charge = Charges()[0];
+  const auto nodes = client_->ListAllNodes(v1::ListNodesRequest());
+  ASSERT_TRUE(nodes.ok()) << nodes.status();
+  ASSERT_EQ(nodes->nodes_size(), 1);
+  ASSERT_NO_FATAL_FAILURE(Lose());
+  v1::FenceRequest fence;
+  fence.set_node("n1");
+  fence.set_evidence("powered off by hand");
+  ASSERT_TRUE(client_->Fence(fence).ok());
+  ASSERT_TRUE(Charges().empty());
+  const auto before = client_->Check(v1::CheckRequest());
+  ASSERT_TRUE(before.ok()) << before.status();
+
+  // What the old incarnation would say, late.
+  const uint64_t session = nodes->nodes(0).session();
+  v1::ReconcileRequest list;
+  list.set_session(session);
+  list.set_last(true);
+  v1::HeldItem* held = list.add_items();
+  held->set_charge_id(charge.charge_id());
+  held->set_cgroup(charge.items(0).cgroup());
+  held->set_region(charge.items(0).region());
+  held->set_bytes(charge.items(0).bytes());
+  held->set_basis(charge.basis());
+  EXPECT_EQ(FactsOf(client_->Reconcile(list).status()).reason, "SESSION_FENCED");
+  v1::ChargeRequest again;
+  again.set_charge_id("late");
+  again.mutable_created_at()->set_seconds(now_us_.load() / 1000000);
+  again.set_session(session);
+  again.set_mode(v1::CHARGE_MODE_FORCE);
+  *again.add_items() = charge.items(0);
+  EXPECT_EQ(FactsOf(client_->Charge(again).status()).reason, "SESSION_FENCED");
+  v1::KeepAliveRequest alive;
+  alive.set_session(session);
+  EXPECT_EQ(FactsOf(client_->KeepAlive(alive).status()).reason, "SESSION_FENCED");
+  EXPECT_TRUE(Charges().empty());
+  const auto after = client_->Check(v1::CheckRequest());
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_EQ(after->state_hash(), before->state_hash()) << "nothing was changed";
 }
 
 TEST_F(LostNodeTest, DeviceThatCannotBeRegisteredDoesNotKeepTheListOfTheOthersBack) {

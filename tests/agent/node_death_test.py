@@ -72,6 +72,20 @@ class NodeDeathTest(unittest.TestCase):
                 {each["state"].removeprefix("REGION_STATE_"): each["regions"]
                  for each in group["states"]})
 
+    def assert_ledger_is_what_runs(self, *names):
+        """On these nodes, for each tenant and region, with an agent that has told all of it."""
+        nodes = [self.nodes[name] for name in names]
+        for node in nodes:
+            node.await_lists(1)
+        regions = {node.region(gpu) for node in nodes for gpu in node.gpus}
+        booked, _ = held.sums([node.directory for node in nodes], GROUP)
+        files = {key: size for key, size in booked.items() if key[1] in regions}
+        self.assertGreater(len(files), 0)
+        pools = json.loads(self.server.dmemctl("get", "pools", "-o", "json"))["pools"]
+        ledger = {(pool["cgroup"], pool["region"]): int(pool.get("usage_bytes", 0))
+                  for pool in pools if pool["region"] in regions}
+        self.assertEqual({key: size for key, size in ledger.items() if size}, files)
+
     def break_device(self, node, failure):
         path = os.path.join(node.directory, "devices", "gpu0.json")
         with open(path, encoding="utf-8") as file:
@@ -131,6 +145,7 @@ class NodeDeathTest(unittest.TestCase):
         for uid in ("healed-0", "healed-1", "well-0", "well-1"):
             self.assertEqual(now[uid], before[uid], "what ran all the time is charged as before")
         self.assertEqual(self.group(), (7, 40, {"READY": 7, "FAILED": 1}))
+        self.assert_ledger_is_what_runs(*self.nodes)
 
     def heal(self):
         """The node ran all the time: its charges count again, and its device is still broken."""
@@ -138,6 +153,7 @@ class NodeDeathTest(unittest.TestCase):
         self.server.dmemctl("ready", "healed")
         self.await_states("healed", "FAILED", "READY")
         self.assertEqual(self.group(), (3, 32, {"READY": 3, "FAILED": 1, "LOST": 4}))
+        self.assert_ledger_is_what_runs("healed", "well")
 
     def reboot_anew(self):
         self.reboot(self.nodes["rebooted"])
@@ -146,6 +162,7 @@ class NodeDeathTest(unittest.TestCase):
         eventually(lambda: "rebooted-after" in self.by_pod(), "the new pod is charged")
         self.assertFalse({"rebooted-0", "rebooted-1"} & set(self.by_pod()))
         self.assertEqual(self.group(), (5, 36, {"READY": 5, "FAILED": 1, "LOST": 2}))
+        self.assert_ledger_is_what_runs("rebooted", "healed", "well")
 
     def fence(self):
         """Whoever fenced it said that nothing runs there: its agent is not heard any more."""

@@ -6,12 +6,12 @@
 // FIRST is in the ids of its charges, so that a later run makes other ids.
 
 #include <cstdint>
-#include <cstdlib>
 #include <iostream>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/client.h"
@@ -49,9 +49,9 @@ class Churn {
 
  private:
   uint64_t Pick(uint64_t n) { return dice_() % n; }
-  template <size_t N>
-  std::string Any(const char* const (&names)[N]) {
-    return names[Pick(N)];
+  template <size_t size>
+  std::string Any(const char* const (&names)[size]) {
+    return names[Pick(size)];
   }
   // Most refusals are as wanted: what is sent is at random.
   static void Note(const absl::Status& status) {
@@ -217,10 +217,13 @@ class Churn {
 }  // namespace dmem::client
 
 int main(int argc, char** argv) {
-  if (argc != 5) return 2;
-  dmem::client::Churn churn(argv[1], static_cast<uint32_t>(std::atoi(argv[2])), argv[4]);
+  uint32_t seed = 0;
+  int calls = 0;
+  if (argc != 5 || !absl::SimpleAtoi(argv[2], &seed) || !absl::SimpleAtoi(argv[3], &calls))
+    return 2;
+  dmem::client::Churn churn(argv[1], seed, argv[4]);
   churn.SetUp();
-  churn.Run(std::atoi(argv[3]));
+  churn.Run(calls);
   std::cout << churn.granted() << std::endl;
   return churn.granted() > 0 ? 0 : 1;
 }

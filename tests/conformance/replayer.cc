@@ -88,7 +88,7 @@ absl::Status ReplayLines(const std::string& path, const VectorFile& file, Backen
              options, summary);
     }
     if (options.audit_every_line) {
-      const absl::Status status = Audit(where, backend, options, summary);
+      absl::Status status = Audit(where, backend, options, summary);
       if (!status.ok()) return status;
     }
   }

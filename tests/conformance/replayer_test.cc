@@ -30,7 +30,7 @@ constexpr char kMeta[] =
     "\n";
 
 std::string WriteTemporary(const std::string& name, const std::string& text) {
-  const std::string path = absl::StrCat(::testing::TempDir(), "/", name);
+  std::string path = absl::StrCat(::testing::TempDir(), "/", name);
   std::ofstream out(path);
   out << text;
   EXPECT_TRUE(out.good());

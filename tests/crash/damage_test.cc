@@ -220,6 +220,7 @@ class DamageTest : public ::testing::Test {
       std::vector<uint64_t> sizes = {0};
       std::vector<uint64_t> flips;
       std::uniform_int_distribution<uint64_t> anywhere(0, size - 1);
+      flips.reserve(Depth());
       for (int i = 0; i < Depth(); ++i) sizes.push_back(anywhere(random));
       for (int i = 0; i < Depth(); ++i) flips.push_back(anywhere(random));
       if (path.extension() == ".log" && size > 2000) {

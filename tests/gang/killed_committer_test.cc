@@ -26,8 +26,8 @@ namespace {
 
 constexpr int kNodes = 4;
 constexpr int kDevicesOfNode = 2;
-constexpr uint64_t kAll = kNodes * kDevicesOfNode * kDeviceBytes;
-constexpr uint64_t kThreeNodes = 3 * kDevicesOfNode * kDeviceBytes;
+constexpr uint64_t kAll = kDeviceBytes * kNodes * kDevicesOfNode;
+constexpr uint64_t kThreeNodes = kDeviceBytes * 3 * kDevicesOfNode;
 constexpr absl::Duration kTtl = absl::Minutes(5);
 
 // cluster: four nodes of two devices of 80 GiB. /team may use all of it, and no more.

@@ -224,7 +224,7 @@ TEST_F(AbsentAgentsTest, AnHourWithoutAgentsReleasesNothingAndNewChargesGoOn) {
   }
   EXPECT_EQ(RegionStates()[v1::REGION_STATE_STALE], kNodes * kDevices);
   EXPECT_THAT(LostNodes(), IsEmpty());
-  EXPECT_EQ(Cluster().capacity_bytes(), kNodes * kDevices * kDeviceBytes);
+  EXPECT_EQ(Cluster().capacity_bytes(), kDeviceBytes * kNodes * kDevices);
   std::map<std::string, std::string> now = Charges();
   for (const auto& [id, charge] : held) EXPECT_EQ(now[id], charge);
   EXPECT_EQ(charged.size(), 120u);
@@ -276,8 +276,8 @@ TEST_F(AbsentAgentsTest, ANodeIsLostOnceItIsNotReadyAndUnheardForLostAfterAndNot
             (std::map<v1::RegionState, int>{{v1::REGION_STATE_READY, 50 * kDevices},
                                             {v1::REGION_STATE_STALE, 49 * kDevices},
                                             {v1::REGION_STATE_LOST, 151 * kDevices}}));
-  EXPECT_EQ(Cluster().capacity_bytes(), left * kDevices * kDeviceBytes);
-  EXPECT_EQ(Cluster().usage_bytes(), left * (kDevices * 40 + 8) * kGiB);
+  EXPECT_EQ(Cluster().capacity_bytes(), kDeviceBytes * left * kDevices);
+  EXPECT_EQ(Cluster().usage_bytes(), kGiB * left * (kDevices * 40 + 8));
   EXPECT_EQ(Charges(), held) << "LOST releases nothing";
   EXPECT_EQ(KindsAfter(last_heard).count(v1::EVENT_KIND_ITEMS_DROPPED), 0u);
   EXPECT_EQ(Charge("there", "/team", 0, 1, kGiB), "REGION_LOST");
@@ -289,7 +289,7 @@ TEST_F(AbsentAgentsTest, ANodeIsLostOnceItIsNotReadyAndUnheardForLostAfterAndNot
   EXPECT_EQ(LostNodes().count(0), 1u);
   EXPECT_EQ(Reconcile(0, last_heard).differences_total(), 0u);
   EXPECT_EQ(LostNodes().count(0), 0u);
-  EXPECT_EQ(Cluster().usage_bytes(), (left + 1) * (kDevices * 40 + 8) * kGiB + kDevices * kGiB);
+  EXPECT_EQ(Cluster().usage_bytes(), kGiB * (left + 1) * (kDevices * 40 + 8) + kGiB * kDevices);
 }
 
 TEST_F(AbsentAgentsTest, WhenAllAgentsRestartOneAfterTheOtherNoRegionLeavesReady) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "tests/integration/http_get.h"
 #include "tests/integration/requests.h"
@@ -46,7 +47,7 @@ v1::MoveChargeRequest MoveOf(const std::string& id, const std::string& from,
 
 class MeasuredTest : public ::testing::Test {
  protected:
-  explicit MeasuredTest(Config config = Config()) : server_(config) {}
+  explicit MeasuredTest(Config config = Config()) : server_(std::move(config)) {}
 
   void SetUp() override {
     ASSERT_TRUE(Call(server_, &Stub::Register, RegisterOf("n1/gpu0", 1000)).ok());

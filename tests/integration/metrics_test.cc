@@ -81,8 +81,7 @@ TEST_F(MetricsTest, ScrapeShowsTheNumbersOfTheLedger) {
            "dmemd_region_usage_bytes{region=\"n1/gpu0\"} 400\n",
            "dmemd_pool_max_bytes{region=\"cluster\",cgroup=\"/team\"} 500\n",
            "dmemd_pool_max_bytes{region=\"cluster\",cgroup=\"/\"} +Inf\n",
-           "dmemd_pool_refusals_total{region=\"cluster\",cgroup=\"/team\",reason=\"MAX_EXCEEDED\"}"
-           " 1\n",
+           R"(dmemd_pool_refusals_total{region="cluster",cgroup="/team",reason="MAX_EXCEEDED"} 1)",
            "dmemd_pool_usage_bytes{region=\"n1/gpu0\",cgroup=\"/team/\\\"j\\\"\"} 400\n",
            "dmemd_rpc_duration_seconds_count{method=\"Charge\",code=\"RESOURCE_EXHAUSTED\"} 1\n",
            "dmemd_objects{kind=\"charge\"} 1\n",

@@ -188,6 +188,7 @@ TEST_F(ProcessTest, DrainAnswersWhatItTookAndKeepsAllOfIt) {
   RegisterGpu();
   std::atomic<int> acknowledged{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0;; ++i) {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/integration/generic_call.h"
 #include "tests/integration/requests.h"
 
@@ -142,7 +143,7 @@ TEST_F(ListingTest, PagesGiveEveryObjectOnceWhileOthersComeAndGo) {
       EXPECT_EQ(charges.count("c" + n), 1u);
       EXPECT_EQ(cgroups.count("/t/" + n), 1u);
       EXPECT_EQ(regions.count("r" + n), 1u);
-      EXPECT_EQ(pools.count("/t/" + n + " r" + n), 1u);
+      EXPECT_EQ(pools.count(absl::StrCat("/t/", n, " r", n)), 1u);
     }
     EXPECT_EQ(regions.size(), kObjects + 4u);
   }
@@ -172,6 +173,7 @@ TEST(ConcurrencyTest, ManyCallersAndReadersSeeOneLedger) {
   std::atomic<int> granted{0};
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < kCharges; ++i) {

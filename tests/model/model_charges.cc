@@ -31,12 +31,12 @@ std::string Model::CheckItem(const Item& item, bool is_reservation) const {
     return "ABORTED INCARNATION_MISMATCH";
   }
   if (region->is_cordoned) return "FAILED_PRECONDITION REGION_CORDONED";
-  if (const std::string error = CheckState(*region); !error.empty()) return error;
+  if (std::string error = CheckState(*region); !error.empty()) return error;
   return CheckCgroup(item.cgroup);
 }
 
 std::string Model::Charge(const Command& c) {
-  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
+  if (std::string error = CheckSession(c.session); !error.empty()) return error;
   if (c.created_at_us > c.time_us + kSkewUs) return "INVALID_ARGUMENT CREATED_AT_IN_FUTURE";
   // All that was sent; only whether it was to be checked or done does not make another request.
   Command request = c;
@@ -55,7 +55,7 @@ std::string Model::Charge(const Command& c) {
     return "FAILED_PRECONDITION ID_TOO_OLD";
   }
   for (const Item& item : c.items) {
-    const std::string error = CheckItem(item, c.ttl_us > 0);
+    std::string error = CheckItem(item, c.ttl_us > 0);
     if (!error.empty()) return error;
   }
   // What two items would share is counted for each.
@@ -84,9 +84,9 @@ std::string Model::Charge(const Command& c) {
     return "RESOURCE_EXHAUSTED TOO_MANY";
   }
   std::string would_refuse;
-  const std::string refused = Walk(asks, UsageNow(), c.mode, &would_refuse);
+  std::string refused = Walk(asks, UsageNow(), c.mode, &would_refuse);
   if (!refused.empty()) return refused;
-  const std::string answer = absl::StrCat("OK", would_refuse);
+  std::string answer = absl::StrCat("OK", would_refuse);
   if (c.mode == ChargeMode::kCheckOnly) {
     s_ = before;
     return answer;
@@ -193,7 +193,7 @@ std::string Model::Walk(const std::vector<Ask>& asks, const Usage& shrunk, Charg
 }
 
 std::string Model::Uncharge(const Command& c) {
-  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
+  if (std::string error = CheckSession(c.session); !error.empty()) return error;
   for (const std::string& id : c.charge_ids) {
     const auto live = s_.charges.find(id);
     if (live == s_.charges.end() || live->second.release.empty()) continue;
@@ -255,7 +255,7 @@ void Model::DropSpent(int64_t time_us) {
 }
 
 std::string Model::Resize(const Command& c) {
-  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
+  if (std::string error = CheckSession(c.session); !error.empty()) return error;
   std::vector<ChargedItem*> items;
   std::vector<std::string> charges;
   for (const NewSize& size : c.sizes) {
@@ -296,14 +296,14 @@ std::string Model::Resize(const Command& c) {
     const Region& region = *RegionOf(item.region);
     if (region.is_gone) return "FAILED_PRECONDITION REGION_GONE";
     if (region.is_cordoned) return "FAILED_PRECONDITION REGION_CORDONED";
-    if (const std::string error = CheckState(region); !error.empty()) return error;
+    if (std::string error = CheckState(region); !error.empty()) return error;
     if (s_.cgroups.at(item.cgroup).is_dying) return "FAILED_PRECONDITION CGROUP_DYING";
     growths.push_back({i, item.cgroup, item.region, c.sizes[i].bytes - item.bytes,
                        c.sizes[i].cgroup, c.sizes[i].region});
   }
   std::string would_refuse;
   const State before_walk = s_;
-  const std::string refused = Walk(growths, shrunk, c.mode, &would_refuse);
+  std::string refused = Walk(growths, shrunk, c.mode, &would_refuse);
   if (!refused.empty()) return refused;
   if (c.mode == ChargeMode::kCheckOnly) {
     s_ = before_walk;

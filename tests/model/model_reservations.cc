@@ -53,7 +53,7 @@ std::string Model::CheckPlacement(const LiveCharge& charge, const Placement& pla
   if (region->is_cordoned && region->id != from.region)
     return "FAILED_PRECONDITION REGION_CORDONED";
   if (region->id != from.region) {
-    if (const std::string error = CheckState(*region); !error.empty()) return error;
+    if (std::string error = CheckState(*region); !error.empty()) return error;
   }
   if (s_.cgroups.at(from.cgroup).is_dying) return "FAILED_PRECONDITION CGROUP_DYING";
   return "";
@@ -107,7 +107,7 @@ void Model::Hold(LiveCharge* charge, size_t from, uint64_t region, uint64_t byte
 }
 
 std::string Model::Commit(const Command& c) {
-  if (const std::string error = CheckLive(c.charge_id); !error.empty()) return error;
+  if (std::string error = CheckLive(c.charge_id); !error.empty()) return error;
   LiveCharge charge = s_.charges[c.charge_id];
   Command sent;  // What makes two commits of one id the same.
   sent.kind = Kind::kCommit;
@@ -122,7 +122,7 @@ std::string Model::Commit(const Command& c) {
   std::map<size_t, Amount> asked;
   for (const Placement& placement : c.placements) {
     size_t item = 0;
-    const std::string error = CheckPlacement(charge, placement, &item);
+    std::string error = CheckPlacement(charge, placement, &item);
     if (!error.empty()) return error;
     asked[item] += placement.bytes;
     if (asked[item] > charge.items[item].bytes) return "FAILED_PRECONDITION RESERVATION_TOO_SMALL";
@@ -136,7 +136,7 @@ std::string Model::Commit(const Command& c) {
     if (from.empty()) return "FAILED_PRECONDITION PLACEMENT_MISSING";
   }
   std::string would_refuse;
-  const std::string refused = WalkCommit(c, charge, from, &would_refuse);
+  std::string refused = WalkCommit(c, charge, from, &would_refuse);
   if (!refused.empty()) return refused;
 
   const std::vector<ChargedItem> before = charge.items;
@@ -201,7 +201,7 @@ std::string Model::Cancel(const Command& c) {
 }
 
 std::string Model::Renew(const Command& c) {
-  if (const std::string error = CheckLive(c.charge_id); !error.empty()) return error;
+  if (std::string error = CheckLive(c.charge_id); !error.empty()) return error;
   LiveCharge& charge = s_.charges[c.charge_id];
   if (!charge.is_reserved()) return "FAILED_PRECONDITION NOT_RESERVED";
   charge.expires_at_us = ServiceTime(c.time_us + c.ttl_us);
@@ -211,7 +211,7 @@ std::string Model::Renew(const Command& c) {
 std::string Model::RequestRelease(const Command& c) {
   std::vector<std::string> outcomes;
   for (const std::string& id : c.charge_ids) {
-    const std::string error = CheckLive(id);
+    std::string error = CheckLive(id);
     if (error == "FAILED_PRECONDITION ALREADY_RELEASED") {
       outcomes.push_back("RELEASED");
       continue;

@@ -192,7 +192,7 @@ std::string Model::Fence(const Command& c) {
 }
 
 std::string Model::ReportRegionState(const Command& c) {
-  if (const std::string error = CheckSession(c.session); !error.empty()) return error;
+  if (std::string error = CheckSession(c.session); !error.empty()) return error;
   Region* region = FindRegion(c.name);
   if (region == nullptr) return "NOT_FOUND REGION_NOT_FOUND";
   if (region->is_group) return "FAILED_PRECONDITION WRONG_KIND";
