@@ -116,6 +116,8 @@ TEST_F(LostNodeTest, FencedIncarnationIsRefusedEveryCallAndChangesNothing) {
   const uint64_t session = nodes->nodes(0).session();
   v1::ReconcileRequest list;
   list.set_session(session);
+  list.set_reconcile_id("late");
+  list.set_as_of(before->sequence());
   list.set_last(true);
   v1::HeldItem* held = list.add_items();
   held->set_charge_id(charge.charge_id());
@@ -129,7 +131,10 @@ TEST_F(LostNodeTest, FencedIncarnationIsRefusedEveryCallAndChangesNothing) {
   again.mutable_created_at()->set_seconds(now_us_.load() / 1000000);
   again.set_session(session);
   again.set_mode(v1::CHARGE_MODE_FORCE);
-  *again.add_items() = charge.items(0);
+  v1::ChargeItem* item = again.add_items();
+  item->set_cgroup(held->cgroup());
+  item->set_region(held->region());
+  item->set_bytes(held->bytes());
   EXPECT_EQ(FactsOf(client_->Charge(again).status()).reason, "SESSION_FENCED");
   v1::KeepAliveRequest alive;
   alive.set_session(session);

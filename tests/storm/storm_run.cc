@@ -10,9 +10,12 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/client.h"
@@ -47,7 +50,8 @@ int ConnectionsMax() {
 class Storm {
  public:
   explicit Storm(const StormOptions& options)
-      : options_(options), size_{options.sessions, options.devices, options.charges} {}
+      : options_(options),
+        size_{options.sessions, options.devices, options.charges, options.session_ttl} {}
 
   StormReport Run() {
     const int connections_max = ConnectionsMax();
@@ -57,7 +61,10 @@ class Storm {
     if (!SetUp()) return report_;
     const uint64_t before = Sequence();
     process_->Kill();
-    options_.progress("killed; started again");
+    options_.progress(absl::StrCat("killed; started again in ",
+                                   absl::FormatDuration(size_.session_ttl + absl::Seconds(1))));
+    absl::SleepFor(size_.session_ttl + absl::Seconds(1));  // The time that it is away is the point.
+    options_.progress("started again");
     ComeBack();
     if (report_.violations.empty()) Judge(before);
     return report_;
@@ -179,7 +186,8 @@ class Storm {
     }
     for (int node = 0; node < size_.nodes; ++node) {
       for (int device = 0; device < size_.devices; ++device) {
-        for (int number = 0; number < size_.charges; ++number) {
+        const int first = Fleet::FirstHeld(node, device);
+        for (int number = first; number < first + size_.charges; ++number) {
           const auto found = by_id.find(Fleet::ChargeId(node, device, number));
           if (found == by_id.end()) {
             Violation(absl::StrCat(Fleet::ChargeId(node, device, number), " is gone"));
@@ -210,9 +218,15 @@ class Storm {
                 static_cast<uint64_t>(size_.nodes));
   }
 
-  // Each agent's list was taken, and nothing else happened.
+  // Each agent's list was taken, what had changed was put right by it, and nothing else happened.
   void JudgeEvents(uint64_t before) {
     uint64_t lists = 0;
+    std::set<std::string> changed, put_right;
+    for (int node = 0; node < size_.nodes; ++node) {
+      if (!Fleet::HasChanged(node)) continue;
+      changed.insert(Fleet::ChargeId(node, 0, 0));
+      changed.insert(Fleet::ChargeId(node, 0, size_.charges));
+    }
     v1::ListEventsRequest request;
     request.set_newest_first(true);
     request.set_page_size(1000);
@@ -221,21 +235,30 @@ class Storm {
       if (!Expect(page.status())) return;
       for (const v1::Event& event : page->events()) {
         if (event.sequence() <= before) {
+          ExpectEqual("charges put right", put_right.size(), changed.size());
           return ExpectEqual("lists", lists, static_cast<uint64_t>(size_.nodes));
         }
-        const v1::ReconcileEnded& ended = event.reconcile_ended();
-        if (event.has_reconcile_ended() && ended.recorded_items() + ended.released_items() +
-                                                   ended.resized_items() +
-                                                   ended.differing_items() ==
-                                               0) {
+        const std::string& id = event.has_charge_granted() ? event.charge_granted().charge_id()
+                                                           : event.charge_changed().charge_id();
+        if (event.has_reconcile_ended()) {
           ++lists;
-        } else {
+          JudgeList(event.reconcile_ended());
+        } else if (changed.count(id) == 0 || !put_right.insert(id).second) {
           Violation(event.ShortDebugString());
         }
       }
       request.set_page_token(page->next_page_token());
       if (request.page_token().empty()) return Violation("the events from before are gone");
     }
+  }
+
+  void JudgeList(const v1::ReconcileEnded& ended) {
+    int node = 0;
+    const bool is_node = absl::SimpleAtoi(ended.node().substr(1), &node);
+    const uint64_t expected = is_node && Fleet::HasChanged(node) ? 1 : 0;
+    if (ended.recorded_items() != expected || ended.released_items() != expected ||
+        ended.resized_items() + ended.differing_items() != 0)
+      Violation(ended.ShortDebugString());
   }
 
   uint64_t Sequence() {

@@ -19,6 +19,7 @@ struct StormOptions {
   int sessions = 10000;  // Agents, each with a node and, if files allow, a connection.
   int devices = 8;       // Of each node.
   int charges = 4;       // On each device.
+  absl::Duration session_ttl = absl::Seconds(60);  // The server is away for a second longer.
   std::function<void(absl::string_view line)> progress = [](absl::string_view) {};
 };
 
@@ -32,8 +33,9 @@ struct StormReport {
 };
 
 // Kills a dmemd on RocksDB on which all agents have sessions and all devices have charges, starts
-// it again, and lets all agents come back at once: each keeps its session alive and sends the whole
-// list of what its node holds. Then looks at all charges, sessions and events.
+// it again once all sessions' ttls have gone by, and lets all agents come back at once: each keeps
+// its session alive and sends the whole list of what its node holds, which of some has changed
+// meanwhile. Then looks at all charges, sessions and events.
 StormReport RunStorm(const StormOptions& options);
 
 }  // namespace dmem::storm

@@ -18,7 +18,10 @@ namespace {
 TEST(StormTest, AfterAllAgentsCameBackAtOnceEveryChargeIsThereOnceAndNoSessionHasExpired) {
   const bool is_deep = std::getenv("DMEMD_DEEP") != nullptr;
   StormOptions options;
-  if (!is_deep) options.sessions = 200;
+  if (!is_deep) {
+    options.sessions = 200;
+    options.session_ttl = absl::Seconds(10);  // The shortest that there is.
+  }
   const StormReport report = RunStorm(options);
   EXPECT_THAT(report.violations, ::testing::IsEmpty());
   EXPECT_GE(report.keep_alives, static_cast<uint64_t>(options.sessions));
