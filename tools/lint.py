@@ -73,7 +73,6 @@ RULES = [
     Rule('sleep', CPP, r'\bSleepFor\(|\bsleep_(for|until)\(|\b(u|nano)?sleep\(',
          'wait for the condition, with a deadline',
          exceptions={'client/retry_loop.cc': 'waits between attempts, as long as it is told to',
-                     'client/agent/run_agent.cc': 'waits for a file, with a deadline',
                      'tests/storm/storm_run.cc': 'the server is to be away for so long'}),
     Rule('randomness', CPP,
          r'\b(s?rand(_r)?|[dlm]rand48)\(|\brandom\(\)|\brandom_device\b|\babsl::(Insecure)?BitGen\b',

@@ -4,12 +4,9 @@
 #include "client/agent/run_agent.h"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -30,6 +27,7 @@
 #include "client/agent/pods/api_pod_source.h"
 #include "client/agent/pods/file_pod_source.h"
 #include "client/agent/pods/kubelet_pod_source.h"
+#include "client/agent/wait_at_gate.h"
 #include "client/grpc_connection.h"
 #include "client/retry_environment.h"
 #include "client/version.h"
@@ -39,7 +37,6 @@ namespace {
 
 constexpr int kExitError = 1;
 constexpr int kExitUsage = 2;
-constexpr absl::Duration kSayWhyAgainAfter = absl::Seconds(30);
 constexpr absl::Duration kCallTimeout = absl::Seconds(5);
 // A pass waits for pod sources, device software and an authority that does not answer, for each a
 // bounded time, and far less than this in sum.
@@ -151,37 +148,15 @@ int Run(const AgentConfig& config, const LinkParts& parts, const sigset_t& stop)
   return 0;
 }
 
-std::string WhyNothingIsSaid(const std::string& directory) {
-  if (access(directory.c_str(), X_OK) == 0)
-    return "dmem-agent says nothing of it (does it run on this node, with this gate_dir?)";
-  return directory + ": " + std::strerror(errno) + " (is the agent's gate_dir mounted there?)";
-}
-
-// Waits until a pod may start: for hooks and init containers. Says why it waits, and again, now and
-// then, when that has changed.
-int WaitAtGate(const std::string& directory, const std::string& uid, double seconds) {
-  const RetryEnvironment environment = RealRetryEnvironment();
-  if (!IsGateName(uid)) return Fail(absl::InvalidArgumentError("not a pod's uid: " + uid), 2);
-  const std::string path = directory + "/" + uid;
-  const absl::Time deadline = MonotonicNow() + absl::Seconds(seconds);
-  std::string said;
-  absl::Time said_at = absl::InfinitePast();
-  while (access(path.c_str(), F_OK) != 0) {
-    const std::string why = WhyClosed(directory, uid);
-    const absl::Time now = MonotonicNow();
-    if (now >= deadline) {
-      return Fail(absl::DeadlineExceededError("pod " + uid + " may not start yet: " +
-                                              (why.empty() ? WhyNothingIsSaid(directory) : why)),
-                  kExitError);
-    }
-    if (!why.empty() && why != said && now - said_at >= kSayWhyAgainAfter) {
-      std::fprintf(stderr, "dmem-agent: pod %s waits for memory: %s\n", uid.c_str(), why.c_str());
-      said = why;
-      said_at = now;
-    }
-    environment.sleep(absl::Milliseconds(100));
-  }
-  return 0;
+// For hooks and init containers.
+int WaitUntilOpen(const std::string& directory, const std::string& uid, double seconds) {
+  const auto say = [](const std::string& line) {
+    std::fprintf(stderr, "dmem-agent: %s\n", line.c_str());
+  };
+  const absl::Status status = WaitAtGate(
+      {directory, uid, absl::Seconds(seconds), MonotonicNow, RealRetryEnvironment().sleep, say});
+  if (status.ok()) return 0;
+  return Fail(status, absl::IsInvalidArgument(status) ? kExitUsage : kExitError);
 }
 
 }  // namespace
@@ -221,7 +196,7 @@ int RunAgent(int argc, char** argv, const LinkParts& parts) {
   }
   if (gate->parsed()) {
     sigprocmask(SIG_UNBLOCK, &stop, nullptr);
-    return WaitAtGate(directory, uid, seconds);
+    return WaitUntilOpen(directory, uid, seconds);
   }
   auto config = LoadAgentConfig(file, Validators("/sys/fs/cgroup"));
   if (!config.ok()) return Fail(config.status(), kExitUsage);
