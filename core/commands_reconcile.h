@@ -38,6 +38,8 @@ struct ReconcileCommand {
   absl::string_view
       fresh_id;  // Made just now: how ids begin under which what is spent is recorded.
   absl::Span<const ReconcileItemSpec> items;  // No {charge, cgroup, region} twice.
+  // That the list is of, with those of all items among them; none: all of the node's.
+  absl::Span<const absl::string_view> regions;
 };
 
 struct Difference {

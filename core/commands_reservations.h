@@ -67,6 +67,8 @@ struct UnchargeItemsCommand {
   uint64_t session = 0;
   absl::string_view charge_id;
   absl::string_view evidence;  // Not empty.
+  absl::Span<const absl::string_view>
+      regions;  // Only what is in these; none: in all of the node's.
 };
 
 // ---- Results ----

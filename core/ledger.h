@@ -162,6 +162,7 @@ class Ledger {
   absl::Status CheckOptionalSession(uint64_t id) const;
   // A region of the session's node. Errors: REGION_NOT_FOUND, WRONG_KIND, NODE_MISMATCH.
   absl::StatusOr<Index> FindRegionOfSession(Index session, absl::string_view name) const;
+  absl::StatusOr<Index> FindJudgedRegion(Index session, absl::string_view name) const;
   // In order of registration, GONE ones included.
   std::vector<Index> RegionsOfNode(Index node) const;
   Dropped DropItemsOfNode(Index node, absl::Time time);

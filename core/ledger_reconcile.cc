@@ -25,13 +25,15 @@ struct Ledger::Reconciliation {
   const ReconcileCommand& command;
   const int64_t time_us;
   const Index node;
-  std::vector<Index> regions;  // Of the command's items.
+  std::vector<Index> regions;         // Of the command's items.
+  absl::flat_hash_set<Index> judged;  // Empty: all of the node's.
   ReconcileResult result;
   ReconcileProgress progress;
   uint32_t charges = 0;                                           // Recorded so far.
   absl::flat_hash_map<absl::string_view, std::string> fresh_ids;  // By spent id.
   absl::flat_hash_set<Index> unsorted_pools;
 
+  bool Judges(Index region) const { return judged.empty() || judged.contains(region); }
   void Add(Difference difference) {
     ++result.count;
     if (result.differences.size() < ReconcileResult::kListed)
@@ -66,13 +68,14 @@ absl::StatusOr<ReconcileResult> Ledger::Reconcile(const ReconcileCommand& comman
   }
   Reconciliation r(command, state_.sessions[*session].node);
   for (const ReconcileItemSpec& item : command.items) {
-    const absl::StatusOr<Index> region = FindRegionOfSession(*session, item.region);
+    const absl::StatusOr<Index> region = FindJudgedRegion(*session, item.region);
     if (!region.ok()) return region.status();
-    if (state_.regions[*region].is_gone) return RegionGone(item.region);
-    if (state_.regions[*region].is_unconfirmed) {
-      return RegionStale(item.region, state_.sessions[*session].node_name.view(), true);
-    }
     r.regions.push_back(*region);
+  }
+  for (const absl::string_view name : command.regions) {
+    const absl::StatusOr<Index> region = FindJudgedRegion(*session, name);
+    if (!region.ok()) return region.status();
+    r.judged.insert(*region);
   }
   if (absl::Status status = CheckReconcileBounds(r); !status.ok()) return status;
   if (absl::Status status = CheckReconcileOverflow(r); !status.ok()) return status;
@@ -94,6 +97,16 @@ absl::StatusOr<ReconcileResult> Ledger::Reconcile(const ReconcileCommand& comman
   Commit(command.time);
   std::sort(r.result.freed_cgroups.begin(), r.result.freed_cgroups.end());
   return std::move(r.result);
+}
+
+// One of the session's node that a list may be of.
+absl::StatusOr<Index> Ledger::FindJudgedRegion(Index session, absl::string_view name) const {
+  const absl::StatusOr<Index> region = FindRegionOfSession(session, name);
+  if (!region.ok()) return region.status();
+  if (state_.regions[*region].is_gone) return RegionGone(name);
+  if (state_.regions[*region].is_unconfirmed)
+    return RegionStale(name, state_.sessions[session].node_name.view(), true);
+  return *region;
 }
 
 // Objects that items of the command would share are counted for each, as for a charge.
@@ -134,7 +147,7 @@ absl::Status Ledger::CheckReconcileOverflow(const Reconciliation& r) const {
   }
   if (r.command.last && r.node != kNone) {
     for (const Index region : RegionsOfNode(r.node)) {
-      if (!state_.regions[region].is_lost) continue;
+      if (!state_.regions[region].is_lost || !r.Judges(region)) continue;
       const Index root = state_.regions[region].root_pool;
       add(state_.regions[region].parent, state_.pools[root].counter.usage.value());
     }
@@ -284,7 +297,8 @@ void Ledger::EndReconcile(Index session, Reconciliation* r) {
   std::vector<Index> missing;
   ForEachReconciledItem(r->node, [&](Index item) {
     const ItemRecord& record = state_.items[item];
-    if (!record.is_listed && !record.is_reserved && record.placed_sequence <= r->command.as_of)
+    if (!record.is_listed && !record.is_reserved && record.placed_sequence <= r->command.as_of &&
+        r->Judges(state_.pools[record.pool].region))
       missing.push_back(item);
   });
   ForEachReconciledItem(r->node, [this](Index item) { SetListed(item, false); });
@@ -310,7 +324,8 @@ void Ledger::EndReconcile(Index session, Reconciliation* r) {
   if (r->node != kNone) {
     for (const Index region : RegionsOfNode(r->node)) {
       const RegionRecord& record = state_.regions[region];
-      if (!record.is_gone && !record.is_unconfirmed) editor().AttachRegion(region, r->time_us);
+      if (!record.is_gone && !record.is_unconfirmed && r->Judges(region))
+        editor().AttachRegion(region, r->time_us);
     }
     state_.nodes.Mutable(r->node).reconciled_at_us = r->time_us;
   }

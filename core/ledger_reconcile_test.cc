@@ -46,7 +46,8 @@ class LedgerReconcileTest : public SessionTest {
 
   absl::StatusOr<ReconcileResult> Part(uint64_t session, uint64_t as_of, uint64_t part, bool last,
                                        const std::vector<ReconcileItemSpec>& items,
-                                       absl::string_view id = "r1") {
+                                       absl::string_view id = "r1",
+                                       const std::vector<absl::string_view>& regions = {}) {
     ReconcileCommand command;
     command.time = Tick();
     command.session = session;
@@ -56,6 +57,7 @@ class LedgerReconcileTest : public SessionTest {
     command.last = last;
     command.fresh_id = "fresh";
     command.items = items;
+    command.regions = regions;
     auto result = ledger_.Reconcile(command);
     Audit();
     return result;
@@ -321,6 +323,25 @@ TEST_F(LedgerReconcileTest, LostRegionsComeBackWithWhatTheirNodeHolds) {
   ASSERT_TRUE(Part(agent_, as_of, 1, true, {Held("c", "/t", "n1/b", 30)}).ok());
   EXPECT_NE(RegionStateOf("n1/a"), RegionState::kLost);
   EXPECT_EQ(Usage("/t", "g"), 40u) << "a held, b released, c recorded";
+}
+
+TEST_F(LedgerReconcileTest, AListOfSomeRegionsSaysNothingOfTheOthers) {
+  ASSERT_TRUE(ChargeOne("a", "/t", "n1/a", 10).ok());
+  ASSERT_TRUE(ChargeOne("b", "/t", "n1/b", 20).ok());
+  // A driver has not answered since the agent began anew: it cannot see n1/b.
+  EXPECT_THAT(KindsOf(Part(agent_, Now(), 0, true, {}, "r1", {"n1/a"})),
+              ElementsAre(Kind::kReleased));
+  EXPECT_FALSE(IsLive("a"));
+  EXPECT_TRUE(IsLive("b"));
+  ASSERT_TRUE(DeclareNotReady("n1").ok());
+  Pass(400);
+  ASSERT_TRUE(Part(agent_, Now(), 0, true, {}, "r2", {"n1/a"}).ok());
+  EXPECT_NE(RegionStateOf("n1/a"), RegionState::kLost);
+  EXPECT_EQ(RegionStateOf("n1/b"), RegionState::kLost) << "nobody has said what it holds";
+  EXPECT_EQ(ReasonOf(Part(agent_, Now(), 0, true, {}, "r3", {"n1/c"}).status()),
+            "REGION_NOT_FOUND");
+  EXPECT_THAT(KindsOf(Reconcile({})), ElementsAre(Kind::kReleased)) << "none named: all";
+  EXPECT_FALSE(IsLive("b"));
 }
 
 TEST_F(LedgerReconcileTest, ANodeThatIsHeardAgainIsLostUntilItsAgentHasReconciled) {

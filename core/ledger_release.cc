@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "core/charge_lifecycle.h"
 #include "core/errors.h"
 #include "core/ledger.h"
@@ -82,12 +83,19 @@ absl::StatusOr<UnchargeItemsResult> Ledger::UnchargeItems(const UnchargeItemsCom
     return ChargeNotFound(command.charge_id);
   }
   if (!state_.charges[result.charge].is_releasing) return NotReleasing(command.charge_id);
+  absl::flat_hash_set<Index> regions;
+  for (const absl::string_view name : command.regions) {
+    const absl::StatusOr<Index> region = FindRegionOfSession(*session, name);
+    if (!region.ok()) return region.status();
+    regions.insert(*region);
+  }
   const Index node = state_.sessions[*session].node;
   std::vector<Index> items;
   for (Index i = state_.charges[result.charge].first_item; i != kNone;
        i = state_.items[i].next_in_charge) {
     const Index region = state_.pools[state_.items[i].pool].region;
     if (node == kNone || state_.regions[region].node != node) continue;
+    if (!regions.empty() && !regions.contains(region)) continue;
     items.push_back(i);
     result.bytes = result.bytes.PlusSaturating(state_.items[i].bytes);
   }

@@ -103,8 +103,9 @@ class ReleaseOfNodesTest : public SessionTest {
     return result;
   }
 
-  absl::StatusOr<UnchargeItemsResult> UnchargeItems(uint64_t session, absl::string_view id) {
-    auto result = ledger_.UnchargeItems({Tick(), session, id, "no process"});
+  absl::StatusOr<UnchargeItemsResult> UnchargeItems(
+      uint64_t session, absl::string_view id, const std::vector<absl::string_view>& regions = {}) {
+    auto result = ledger_.UnchargeItems({Tick(), session, id, "no process", regions});
     Audit();
     return result;
   }
@@ -170,6 +171,21 @@ TEST_F(ReleaseOfNodesTest, GangIsGivenBackNodeByNodeAndReleasingUntilTheLast) {
   ASSERT_TRUE(result.ok()) << "also after the last";
   EXPECT_EQ(ReasonOf(UnchargeItems(n2_, "never").status()), "CHARGE_NOT_FOUND");
   EXPECT_EQ(ReasonOf(UnchargeItems(999, "c").status()), "SESSION_NOT_FOUND");
+}
+
+TEST_F(ReleaseOfNodesTest, OnlyTheRegionsThatAreNamedAreGivenBack) {
+  ASSERT_TRUE(Charge("c", {{"/a", "n1/gpu0", B(10), absl::nullopt},
+                           {"/a", "n2/gpu0", B(20), absl::nullopt},
+                           {"/a", "n1/gpu1", B(30), absl::nullopt}})
+                  .ok());
+  ASSERT_TRUE(RequestRelease({"c"}).ok());
+  EXPECT_EQ(ReasonOf(UnchargeItems(n1_, "c", {"n1/gpu0", "n2/gpu0"}).status()), "NODE_MISMATCH");
+  EXPECT_EQ(ReasonOf(UnchargeItems(n1_, "c", {"n1/gpu7"}).status()), "REGION_NOT_FOUND");
+  EXPECT_EQ(Usage("/a", "g"), 60u);
+  const auto result = UnchargeItems(n1_, "c", {"n1/gpu0"});
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->bytes, B(10));
+  EXPECT_EQ(Usage("/a", "n1/gpu1"), 30u) << "what nobody could see there may be used";
 }
 
 TEST_F(ReleaseOfNodesTest, AFenceGivesItBackToo) {

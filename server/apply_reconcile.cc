@@ -75,6 +75,8 @@ absl::Status Apply(const CommandInput& input, const v1::ReconcileRequest& reques
   command.last = request.last();
   command.fresh_id = input.generated_charge_id;
   command.items = items;
+  const std::vector<absl::string_view> regions(request.regions().begin(), request.regions().end());
+  command.regions = regions;
   const absl::StatusOr<ReconcileResult> result = ledger->Reconcile(command);
   if (!result.ok() || response == nullptr) return result.status();
   for (const Difference& difference : result->differences) {

@@ -134,6 +134,9 @@ absl::Status Apply(const CommandInput& input, const v1::UnchargeItemsRequest& re
   command.session = request.session();
   command.charge_id = request.charge_id();
   command.evidence = request.evidence();
+  const absl::InlinedVector<absl::string_view, 8> regions(request.regions().begin(),
+                                                          request.regions().end());
+  command.regions = regions;
   const absl::StatusOr<UnchargeItemsResult> result = ledger->UnchargeItems(command);
   if (!result.ok() || response == nullptr) return result.status();
   if (result->charge != kNone)

@@ -4,6 +4,7 @@
 #include "server/field_checks.h"
 
 #include "core/byte_count.h"
+#include "core/names.h"
 #include "server/validation.h"
 
 namespace dmem::server {
@@ -97,6 +98,18 @@ absl::Status CheckPage(int page_size, absl::string_view page_token) {
     return InvalidField("page_size", absl::StrCat(page_size), "0 to 1000");
   }
   return CheckLength(Field("page_token"), page_token, kPageTokenBytesMax);
+}
+
+absl::Status CheckRegionNames(const google::protobuf::RepeatedPtrField<std::string>& regions,
+                              size_t max) {
+  if (regions.empty()) return absl::OkStatus();
+  const int count = regions.size();
+  DMEM_RETURN_IF_ERROR(CheckCount("regions", count, max));
+  for (int i = 0; i < count; ++i)
+    DMEM_RETURN_IF_ERROR(CheckName(ValidateRegionName, Field("regions", i, ""), regions.Get(i)));
+  return CheckDistinct("regions", count, [&regions](size_t i) {
+    return Key(regions.Get(static_cast<int>(i)), absl::string_view(), absl::string_view());
+  });
 }
 
 }  // namespace dmem::server

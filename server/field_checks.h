@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/duration.pb.h"
+#include "google/protobuf/repeated_field.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "server/errors.h"
 
@@ -87,6 +88,10 @@ absl::Status CheckDistinct(absl::string_view list, size_t count, const KeyOf& ke
   }
   return absl::OkStatus();
 }
+
+// The list "regions", which may be empty: names, at most `max`, each once.
+absl::Status CheckRegionNames(const google::protobuf::RepeatedPtrField<std::string>& regions,
+                              size_t max);
 
 }  // namespace dmem::server
 

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/limit_text.h"
@@ -162,8 +163,13 @@ absl::Status Validate(const v1::ReconcileRequest& request) {
   if (request.items_size() > 0) {
     DMEM_RETURN_IF_ERROR(CheckCount("items", request.items_size(), kItemsMax));
   }
+  DMEM_RETURN_IF_ERROR(CheckRegionNames(request.regions(), kItemsMax));
+  const absl::flat_hash_set<absl::string_view> regions(request.regions().begin(),
+                                                       request.regions().end());
   for (int i = 0; i < request.items_size(); ++i) {
     const v1::HeldItem& item = request.items(i);
+    if (!regions.empty() && !regions.contains(item.region()))
+      return InvalidField(Field("items", i, "region").Path(), item.region(), "one of regions");
     DMEM_RETURN_IF_ERROR(
         CheckName(ValidateChargeId, Field("items", i, "charge_id"), item.charge_id()));
     DMEM_RETURN_IF_ERROR(CheckName(ValidateCgroupPath, Field("items", i, "cgroup"), item.cgroup()));

@@ -75,6 +75,7 @@ absl::Status Validate(const v1::RequestReleaseRequest& request) {
 absl::Status Validate(const v1::UnchargeItemsRequest& request) {
   if (request.session() == 0) return InvalidField("session", "0", "the id of a session");
   DMEM_RETURN_IF_ERROR(CheckName(ValidateChargeId, Field("charge_id"), request.charge_id()));
+  DMEM_RETURN_IF_ERROR(CheckRegionNames(request.regions(), kItemsMax));
   return CheckText(Field("evidence"), request.evidence(), kReasonBytesMax);
 }
 

@@ -74,6 +74,10 @@ class LimitsTest(unittest.TestCase):
         self.assertEqual(changed, expected)
         self.assertEqual(set(after), set(before))
 
+    def passes(self):
+        return {name: node.metrics()["dmem_agent_passes_total"]
+                for name, node in self.nodes.items()}
+
     def set_limits(self, cgroup, region, flags, expected):
         """{(node, path): (local region, value)}: what of all files is other in the next pass."""
         files = self.files()
@@ -87,9 +91,17 @@ class LimitsTest(unittest.TestCase):
         self.server.dmemctl("set", "limits", cgroup, region, *flags)
         is_set = time.monotonic()
         if texts:
-            # By the end of the first pass that began after that: await_passes makes sure of it.
-            eventually(lambda: all(self.files()[place][0] == text for place, text in texts.items()),
-                       "the limits are in the files")
+            passes = self.passes()
+
+            def is_there():
+                # By the end of the first pass that began after that, at the latest.
+                now = self.passes()
+                if all(self.files()[place][0] == text for place, text in texts.items()):
+                    return True
+                self.assertLess(max(now[name] - passes[name] for name in now), 2)
+                return False
+
+            eventually(is_there, "the limits are in the files")
             self.took.append(time.monotonic() - is_set)
         await_passes(self.nodes.values())
         self.assert_changed(files, texts)

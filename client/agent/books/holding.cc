@@ -30,8 +30,8 @@ std::optional<ItemIndex> AnyOf(const std::vector<KnownItem>& known,
   return first;
 }
 
-std::map<ItemIndex, Holders> HoldersOf(const std::vector<KnownItem>& known,
-                                       std::vector<Holding>* holdings) {
+std::map<ItemIndex, Holders> HoldersByItem(const std::vector<KnownItem>& known,
+                                           std::vector<Holding>* holdings) {
   Candidates candidates;
   for (ItemIndex i = 0; i < known.size(); ++i)
     candidates[{known[i].charge_id, known[i].region}].push_back(i);
@@ -81,44 +81,92 @@ void AgreeOnCgroups(const std::vector<KnownItem>& known,
 
 uint64_t SaturatedSum(uint64_t a, uint64_t b) { return a > kNoLimit - b ? kNoLimit : a + b; }
 
-// What is there beyond what is known goes to one of those of which nothing is.
+// Takes at most `wanted` from `left`.
+uint64_t Take(uint64_t wanted, uint64_t* left) {
+  const uint64_t taken = std::min(wanted, *left);
+  *left -= taken;
+  return taken;
+}
+
+bool Runs(const Holding* holding) { return holding->state != HoldingState::kPending; }
+
+// What is there beyond what is known goes to those that run and of which nothing is.
 void GiveTheRest(const KnownItem& item, const Holders& holders) {
-  uint64_t sum = 0;
-  for (const Holding* holding : holders) sum = SaturatedSum(sum, holding->booked_bytes);
-  const auto first = std::find_if(holders.begin(), holders.end(),
-                                  [](const Holding* holding) { return holding->is_as_charged; });
-  if (first != holders.end() && sum < item.bytes) (*first)->booked_bytes += item.bytes - sum;
+  uint64_t forced = 0;
+  Holders unknown;
+  for (Holding* holding : holders) {
+    forced = SaturatedSum(forced, holding->forced_bytes);
+    if (Runs(holding) && holding->is_as_charged) unknown.push_back(holding);
+  }
+  uint64_t left = item.bytes - std::min(item.bytes, forced);
+  const auto give = [&left](Holding* holding, uint64_t bytes) {
+    const uint64_t given = Take(bytes, &left);
+    holding->booked_bytes += given;
+    holding->forced_bytes += given;
+  };
+  for (Holding* holding : unknown) {
+    const uint64_t measured = holding->measured_bytes.value_or(0);
+    give(holding, measured - std::min(measured, holding->booked_bytes));
+  }
+  for (size_t i = 0; i < unknown.size(); ++i) give(unknown[i], left / (unknown.size() - i));
+}
+
+void LimitTo(uint64_t charged, Holding* holding) {
+  if (charged >= holding->booked_bytes || holding->is_measured_basis) return;
+  holding->is_limited = true;
+  holding->max_bytes = std::min(holding->max_bytes, charged);
+  holding->low_bytes = std::min(holding->low_bytes, holding->max_bytes);
 }
 
 // One that has the item for itself has all of it, and no more.
 void ChargeOne(const KnownItem& item, Holding* holding) {
-  const bool is_short = item.bytes < holding->booked_bytes;
-  if (holding->state != HoldingState::kPending || !is_short) holding->charged_bytes = item.bytes;
-  if (!is_short || item.is_measured_basis || holding->is_measured_basis) return;
-  holding->is_limited = true;
-  holding->max_bytes = std::min(holding->max_bytes, item.bytes);
-  holding->low_bytes = std::min(holding->low_bytes, holding->max_bytes);
+  holding->charged_bytes.reset();
+  if (Runs(holding) || item.bytes >= holding->booked_bytes) holding->charged_bytes = item.bytes;
+  if (!item.is_measured_basis) LimitTo(item.bytes, holding);
 }
 
 void ChargeEach(const KnownItem& item, const Holders& holders) {
-  uint64_t sum = 0;
+  uint64_t left = item.bytes;
   for (Holding* holding : holders) {
-    if (holding->state == HoldingState::kPending) continue;
-    holding->charged_bytes = holding->booked_bytes;
-    sum = SaturatedSum(sum, holding->booked_bytes);
+    holding->charged_bytes.reset();
+    if (Runs(holding)) holding->charged_bytes = Take(holding->forced_bytes, &left);
   }
-  for (Holding* holding : holders) {
-    if (holding->state != HoldingState::kPending) continue;
-    sum = SaturatedSum(sum, holding->booked_bytes);
-    if (sum > item.bytes) return;
-    holding->charged_bytes = holding->booked_bytes;
+  Holders by_size = holders;
+  std::stable_sort(by_size.begin(), by_size.end(), [](const Holding* a, const Holding* b) {
+    return a->booked_bytes < b->booked_bytes;
+  });
+  for (Holding* holding : by_size) {
+    if (!Runs(holding)) continue;
+    const uint64_t missing =
+        holding->booked_bytes - std::min(holding->booked_bytes, *holding->charged_bytes);
+    *holding->charged_bytes += Take(missing, &left);
+    if (!item.is_measured_basis)
+      LimitTo(std::max(*holding->charged_bytes, holding->forced_bytes), holding);
+  }
+  for (Holding* holding : by_size) {
+    if (!Runs(holding) && holding->booked_bytes <= left)
+      holding->charged_bytes = Take(holding->booked_bytes, &left);
   }
 }
 
 }  // namespace
 
+std::vector<Holding*> HoldersOf(const std::vector<KnownItem>& known, const KnownItem& item,
+                                std::vector<Holding>* holdings) {
+  const auto items = std::count_if(known.begin(), known.end(), [&item](const KnownItem& other) {
+    return !other.is_reserved && other.charge_id == item.charge_id && other.region == item.region;
+  });
+  std::vector<Holding*> holders;
+  for (Holding& holding : *holdings) {
+    if (holding.charge_id == item.charge_id && holding.region == item.region &&
+        (items == 1 || holding.cgroup == item.cgroup))
+      holders.push_back(&holding);
+  }
+  return holders;
+}
+
 void ShareOut(const std::vector<KnownItem>& known, std::vector<Holding>* holdings) {
-  const std::map<ItemIndex, Holders> holders_of = HoldersOf(known, holdings);
+  const std::map<ItemIndex, Holders> holders_of = HoldersByItem(known, holdings);
   AgreeOnCgroups(known, holders_of);
   for (const auto& [index, holders] : holders_of) {
     const KnownItem& item = known[index];

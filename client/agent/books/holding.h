@@ -45,11 +45,13 @@ struct Holding {
   HoldingState state = HoldingState::kRunning;
   // Booked follows measured: nothing says how much it may hold.
   bool is_measured_basis = false;
-  // What it is to have. Of a held item that is larger than what is known of all that hold under it,
-  // one of those of which nothing is known (is_as_charged) has the rest: their sum is never a
-  // reason to make the item larger.
+  // What it is to have. Where nothing says that (is_as_charged), it is what those of which
+  // something does leave of the item: what is not known is never a reason to make an item larger.
   uint64_t booked_bytes = 0;
   bool is_as_charged = false;
+  // What of it is recorded whatever the limits say, because it runs; the rest is only wanted. 0 for
+  // what waits.
+  uint64_t forced_bytes = 0;
   // The authority's item that it is under. Absent: there is none, or not yet.
   std::optional<KnownItem> item;
   // What of the item is its own, held and not only reserved. Absent: nothing; or it waits, and not
@@ -71,12 +73,20 @@ struct Holding {
   bool IsHeld() const { return item.has_value() && !item->is_reserved; }
 };
 
+// Those of `holdings` that hold under the item, one of `known`: by tenant, where its charge has
+// several there.
+std::vector<Holding*> HoldersOf(const std::vector<KnownItem>& known, const KnownItem& item,
+                                std::vector<Holding>* holdings);
+
 // Finds the item of `known` that each of `holdings` with a charge is under, and shares each item
-// out: sets item, charged_bytes, and of some cgroup, booked_bytes and limits, as they say above.
+// out: sets item, charged_bytes, and of some cgroup, booked_bytes, forced_bytes and limits, as they
+// say above.
 //  * Pods of several tenants that hold what a charge has in a cgroup hold there for one of them:
 //    the one that it is charged to, as long as it is among them.
-//  * Where several hold under one item, what runs comes first, and then what waits, in the order of
-//    `holdings`.
+//  * Where several hold under one item, each of what runs has what of it is forced; what is left
+//    goes to what runs and is known, the smallest first, then to what waits, so that one for which
+//    there is room does not wait for a larger one. Of what is not known each that runs has what is
+//    measured, and they share the rest; what waits has none of it.
 // Changes nothing when called again. REQUIRES: no item is in `known` twice.
 void ShareOut(const std::vector<KnownItem>& known, std::vector<Holding>* holdings);
 

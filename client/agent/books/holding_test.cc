@@ -27,6 +27,7 @@ class HoldingTest : public ::testing::Test {
     holding.pod_uid = uid;
     holding.booked_bytes = booked;
     holding.state = state;
+    holding.forced_bytes = state == HoldingState::kPending ? 0 : booked;
     return holding;
   }
   KnownItem& Know(uint64_t bytes, const std::string& cgroup = "/ns/ml") {
@@ -71,16 +72,46 @@ TEST_F(HoldingTest, WhoWaitsIsChargedOnceAllThatItIsToHaveIsThere) {
   EXPECT_THAT(Charged(), ElementsAre(Optional(7)));
 }
 
-TEST_F(HoldingTest, OfAnItemWhatRunsComesFirstAndThenWhatWaitsInOrder) {
+TEST_F(HoldingTest, OfAnItemWhatRunsComesFirstAndThenWhatWaitsTheSmallestFirst) {
   Add("u1", 3, HoldingState::kPending);
   Add("u2", 8);
   Add("u3", 2, HoldingState::kPending);
   KnownItem& item = Know(8);
   EXPECT_THAT(Charged(), ElementsAre(std::nullopt, Optional(8), std::nullopt));
   item.bytes = 11;
-  EXPECT_THAT(Charged(), ElementsAre(Optional(3), Optional(8), std::nullopt));
+  EXPECT_THAT(Charged(), ElementsAre(std::nullopt, Optional(8), Optional(2)));
   item.bytes = 13;
   EXPECT_THAT(Charged(), ElementsAre(Optional(3), Optional(8), Optional(2)));
+}
+
+TEST_F(HoldingTest, WhoWaitsIsNotChargedOutOfWhatAGonePodStillUses) {
+  Add("u1", 0, HoldingState::kEnding).is_as_charged = true;
+  holdings_[0].measured_bytes = 8;
+  Add("u2", 8);
+  Add("u3", 8, HoldingState::kPending);
+  Know(16);
+  EXPECT_THAT(Charged(), ElementsAre(Optional(8), Optional(8), std::nullopt));
+}
+
+TEST_F(HoldingTest, OfPodsOfWhichNothingIsSaidEachHasWhatItUsesAndTheyShareTheRest) {
+  for (const char* uid : {"u1", "u2", "u3"}) Add(uid, 0).is_as_charged = true;
+  holdings_[2].state = HoldingState::kPending;
+  holdings_[1].measured_bytes = 9;
+  Know(16);
+  EXPECT_THAT(Charged(), ElementsAre(Optional(3), Optional(13), Optional(0)));
+}
+
+TEST_F(HoldingTest, LimitOfOneThatWantsMoreOfASharedItemIsWhatItHas) {
+  Holding& raised = Add("u1", 80);
+  raised.forced_bytes = 8;
+  raised.is_limited = true;
+  raised.max_bytes = 80;
+  Add("u2", 8);
+  Know(16);
+  ShareOut(known_, &holdings_);
+  EXPECT_EQ(holdings_[0].charged_bytes, 8u);
+  EXPECT_EQ(holdings_[0].max_bytes, 8u);
+  EXPECT_EQ(holdings_[1].charged_bytes, 8u);
 }
 
 TEST_F(HoldingTest, LimitIsNeverMoreThanIsCharged) {

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/agent/books/charge_ids.h"
+#include "client/agent/books/evidence.h"
+#include "client/agent/books/forced_bytes.h"
 #include "client/agent/books/pod_annotations.h"
 
 namespace dmem::client {
@@ -42,9 +44,10 @@ class Bookkeeper {
     for (const auto& [uid, id] : sight_.remembered_ids) named_by_[id].insert(uid);
     for (const SeenPod& pod : sight_.pods) AddPod(pod);
     AddStrangers();
+    AddLeftBehind();
     Sort();
+    SetForced(sight_, Named(), &books_.holdings);
     ShareOut(sight_.known, &books_.holdings);
-    FindFreeRests();
     AddUnheld();
     Sort();
     return std::move(books_);
@@ -230,7 +233,9 @@ class Bookkeeper {
       holding->charge_id = remembered->second;
       return;
     }
+    // Of no pod there is none of the second kind.
     for (const std::string& base : {holding->id_base, PodIdBase(holding->pod_uid)}) {
+      if (holding->pod_uid.empty() && base != holding->id_base) continue;
       const auto known = known_by_base_.find({base, holding->region});
       if (known == known_by_base_.end()) continue;
       holding->charge_id = known->second->charge_id;
@@ -293,36 +298,61 @@ class Bookkeeper {
     }
   }
 
-  // Of a reservation, which pods share, what those that are gone had. Of a scheduler's that is
-  // larger than what its pods are to have nobody knows for whom that is, until one of them is gone.
-  void FindFreeRests() {
-    std::map<std::tuple<std::string, std::string, std::string>, std::vector<Holding*>> items;
-    for (Holding& holding : books_.holdings) {
-      if (holding.IsHeld() && !holding.item->is_measured_basis)
-        items[{holding.charge_id, holding.region, holding.item->cgroup}].push_back(&holding);
-    }
-    for (const auto& entry : items) {
-      const std::vector<Holding*>& holders = entry.second;
-      const auto named = named_by_.find(holders.front()->charge_id);
-      const Device* device = FindDevice(holders.front()->region);
-      if (named == named_by_.end() || device == nullptr) continue;
-      std::set<std::string> gone = named->second;
-      bool is_known = true;
-      for (const Holding* holding : holders) {
-        gone.erase(holding->pod_uid);
-        is_known = is_known && !holding->is_as_charged;
+  // Of items that pods still hold under, what those that are gone had: free where that is known,
+  // else still theirs. Of a scheduler's item that is larger than what its pods are to have nobody
+  // knows for whom that is, until one of them is gone.
+  void AddLeftBehind() {
+    for (const KnownItem& item : sight_.known) {
+      const auto named = named_by_.find(item.charge_id);
+      const Device* device = FindDevice(item.region);
+      if (item.is_reserved || item.is_measured_basis || named == named_by_.end() ||
+          device == nullptr)
+        continue;
+      const std::vector<Holding*> holders = HoldersOf(sight_.known, item, &books_.holdings);
+      std::set<std::string> gone;
+      for (const std::string& uid : named->second) {
+        const bool holds =
+            std::any_of(holders.begin(), holders.end(),
+                        [&uid](const Holding* holding) { return holding->pod_uid == uid; });
+        if (!holds && IsGone(uid)) gone.insert(uid);
       }
-      const bool is_free =
-          is_known && !gone.empty() && AreGone(gone) && !EvidenceOf(gone, *device).empty();
-      for (Holding* holding : holders) holding->is_rest_free = is_free;
+      if (!holders.empty() && !gone.empty()) LeaveBehind(item, *device, gone, holders);
     }
   }
 
-  bool AreGone(const std::set<std::string>& uids) const {
-    return !MayBeThere() && std::all_of(uids.begin(), uids.end(), [this](const std::string& uid) {
-      const Pod* pod = PodOf(uid);
-      return pod == nullptr || HasEnded(*pod);
-    });
+  void LeaveBehind(const KnownItem& item, const Device& device, const std::set<std::string>& gone,
+                   const std::vector<Holding*>& holders) {
+    uint64_t known = 0;
+    bool has_unknown = false;  // One that has what the others leave.
+    for (const Holding* holding : holders) {
+      if (holding->state == HoldingState::kPending) continue;
+      known += ChargedBefore(sight_, *holding).value_or(holding->booked_bytes);
+      has_unknown = has_unknown || holding->is_as_charged;
+    }
+    if (has_unknown || known >= item.bytes) return;
+    if (!MayBeThere() && !EvidenceOf(sight_, gone, device).empty()) {
+      for (Holding* holding : holders) holding->is_rest_free = true;
+      return;
+    }
+    Keep(item, device, *gone.begin(),
+         MayBeThere() ? HoldingState::kRunning : HoldingState::kEnding);
+    // What the others leave.
+    Holding& kept = books_.holdings.back();
+    kept.booked_bytes = 0;
+    kept.charged_bytes.reset();
+    kept.item.reset();
+  }
+
+  // Charges that pods' annotations name, or did.
+  std::set<std::string> Named() const {
+    std::set<std::string> named;
+    for (const auto& charge : named_by_) named.insert(charge.first);
+    return named;
+  }
+
+  bool IsGone(const std::string& uid) const {
+    const Pod* pod = PodOf(uid);
+    return pod == nullptr || HasEnded(*pod);
   }
 
   // Whether a pod that is not listed may be there all the same.
@@ -360,14 +390,14 @@ class Bookkeeper {
         return Keep(item, device, *it, HoldingState::kRunning);
       } else if (owners.size() == 1) {
         books_.freed.push_back(
-            {item, absl::StrCat("what ", NameOf(*it), " holds on ", device.region,
+            {item, absl::StrCat("what ", PodInWords(*it), " holds on ", device.region,
                                 " is charged as ", other->second)});
         return;
       } else {
         it = owners.erase(it);
       }
     }
-    const std::string evidence = EvidenceOf(owners, device);
+    const std::string evidence = EvidenceOf(sight_, owners, device);
     // Of a pod that may be there, nothing changes.
     if (!evidence.empty() && !MayBeThere()) {
       books_.freed.push_back({item, evidence});
@@ -405,33 +435,6 @@ class Bookkeeper {
     holding.pod_uid = uid;
     if (const Pod* pod = PodOf(uid); pod != nullptr) SetPod(*pod, &holding);
     books_.holdings.push_back(std::move(holding));
-  }
-
-  static std::string NameOf(const std::string& uid) {
-    return uid.empty() ? "it" : absl::StrCat("pod ", uid);
-  }
-
-  // Why nothing that the pods held is on the device any more; empty: that is not known.
-  std::string EvidenceOf(const std::set<std::string>& owners, const Device& device) const {
-    if (device.failed) return "";
-    if (sight_.listed_regions.count(device.region) > 0) {
-      std::string names;
-      for (const std::string& uid : owners)
-        absl::StrAppend(&names, names.empty() ? "" : " or ", NameOf(uid));
-      return absl::StrCat("no process of ", names, " is on ", device.region);
-    }
-    if (!device.used_bytes.has_value()) return "";
-    // The device was read between the two looks at the cgroups: one that has grown since may hold
-    // now what the pod held then.
-    uint64_t attributed = device.reserved_bytes.value_or(0);
-    for (const auto& [key, bytes] : sight_.cgroup_usage) {
-      if (key.second != device.region) continue;
-      const auto before = sight_.cgroup_usage_before.find(key);
-      if (before != sight_.cgroup_usage_before.end()) attributed += std::min(bytes, before->second);
-    }
-    if (*device.used_bytes > attributed) return "";
-    return absl::StrCat("all ", *device.used_bytes, " bytes in use on ", device.region,
-                        " are others'");
   }
 
   const NodeSight& sight_;

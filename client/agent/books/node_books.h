@@ -61,6 +61,10 @@ struct NodeSight {
   std::map<std::string, std::string> remembered_ids;
   // Pods, by Pod::cgroup_uid, that have leave to start: what they are to hold is as good as held.
   std::set<std::string> admitted;
+  // What was charged of what pods of a reservation hold, at the look before, by Pod::cgroup_uid and
+  // region: more than that they only want. Who is not in it has come since. Absent: there was no
+  // look before.
+  std::optional<std::map<std::pair<std::string, std::string>, uint64_t>> charged_before;
 };
 
 struct NodeBooks {
@@ -86,7 +90,7 @@ struct NodeBooks {
 //    nothing there is used that is nobody's; then it is freed. Charges that somebody else made, and
 //    that no pod names, are left to Reconcile.
 //  * what pods that are gone had of an item that others still hold under is free on the same
-//    evidence (is_rest_free).
+//    evidence (is_rest_free); until then it is one's that is gone.
 //  * of two charges of one pod on a device the second is given back once the first is held.
 //  * processes of no pod are charged to kUnmappedHostCgroup by measure.
 // Holdings under one item share it as ShareOut says.

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -100,7 +102,49 @@ TEST_F(OneReservationTest, ProcessThatAGonePodLeftHasWhatTheOthersOfTheItemLeave
   sight_.remembered_ids = {{"u1", "job-7"}, {"u2", "job-7"}, {"u3", "job-7"}};
   AddProcess("u2", kGib);
   AddProcess("u3", kGib);
-  EXPECT_THAT(Held(), ElementsAre("u1 in n1/gpu0: 8", "u2 in n1/gpu0: 12", "u3 in n1/gpu0: 0"));
+  EXPECT_THAT(Held(), ElementsAre("u1 in n1/gpu0: 8", "u2 in n1/gpu0: 6", "u3 in n1/gpu0: 6"));
+}
+
+TEST_F(OneReservationTest, WhatAGonePodHadIsNotForOneThatWaitsUntilItIsKnownToBeFree) {
+  sight_.known.pop_back();
+  sight_.known[0].bytes = 16 * kGib;
+  sight_.pods[1].pod.containers[0].devices[0].ids = {"GPU-a"};
+  sight_.pods[1].pod.phase = "Pending";
+  sight_.remembered_ids["u0"] = "job-7";  // Gone.
+  sight_.listed_regions.clear();
+  const auto charged = [this] {
+    std::map<std::string, std::optional<uint64_t>> charged;
+    for (const Holding& holding : MakeNodeBooks(sight_).holdings)
+      charged[holding.pod_uid] = holding.charged_bytes;
+    return charged;
+  };
+  EXPECT_EQ(charged(), (std::map<std::string, std::optional<uint64_t>>{
+                           {"u0", 8 * kGib}, {"u1", 8 * kGib}, {"u2", std::nullopt}}));
+  sight_.listed_regions.insert("gpu0");
+  EXPECT_EQ(charged(),
+            (std::map<std::string, std::optional<uint64_t>>{{"u1", 8 * kGib}, {"u2", 8 * kGib}}));
+}
+
+TEST_F(OneReservationTest, PodThatWasChargedForBeforeIsNotForcedForMoreAndOneThatJoinsIs) {
+  sight_.known.pop_back();
+  sight_.pods[1].pod.containers[0].devices[0].ids = {"GPU-a"};
+  sight_.pods[0].pod.annotations[kLimitAnnotation] = "20Gi";
+  sight_.charged_before.emplace();
+  (*sight_.charged_before)[{"u1", "n1/gpu0"}] = 8 * kGib;
+  const auto forced = [this] {
+    std::vector<uint64_t> forced;
+    for (const Holding& holding : MakeNodeBooks(sight_).holdings)
+      forced.push_back(holding.forced_bytes / kGib);
+    return forced;
+  };
+  EXPECT_THAT(forced(), ElementsAre(8, 8));
+  AddProcess("u1", 12 * kGib);
+  EXPECT_THAT(forced(), ElementsAre(12, 8)) << "what it uses";
+  // An agent that starts anew knows only the item.
+  sight_.charged_before.reset();
+  sight_.known[0].bytes = 16 * kGib;
+  sight_.processes.clear();
+  EXPECT_THAT(forced(), ElementsAre(8, 8)) << "the smallest first";
 }
 
 TEST_F(OneReservationTest, WhatAGonePodHadOfAnItemThatAnotherHoldsIsFreeOnEvidence) {

@@ -79,18 +79,24 @@ void AddPlacement(const Holding& holding, Steps* steps) {
       absl::StrCat("agent-", absl::Hex(StableIdHash(placed), absl::kZeroPad16)));
 }
 
-// One of each charge that has nothing else on the node, and under which nobody else holds there.
-std::vector<NodeBooks::Freed> WholeCharges(const NodeBooks& books,
-                                           const std::vector<KnownItem>& known) {
+// Each charge that has nothing else on the node, as far as that is known, and under which nobody
+// else holds there.
+std::vector<Steps::Free> WholeCharges(const NodeBooks& books, const std::vector<KnownItem>& known) {
   std::map<std::string, size_t> held;
   for (const KnownItem& item : known) ++held[item.charge_id];
-  for (const NodeBooks::Freed& freed : books.freed) --held[freed.item.charge_id];
-  std::vector<NodeBooks::Freed> whole;
-  std::set<std::string> taken;
-  for (const Holding& holding : books.holdings) taken.insert(holding.charge_id);
+  std::map<std::string, Steps::Free> free;
   for (const NodeBooks::Freed& freed : books.freed) {
-    const std::string& id = freed.item.charge_id;
-    if (held[id] == 0 && taken.insert(id).second) whole.push_back(freed);
+    --held[freed.item.charge_id];
+    Steps::Free& whole = free[freed.item.charge_id];
+    whole.charge_id = freed.item.charge_id;
+    whole.is_releasing = freed.item.is_releasing;
+    whole.regions.insert(freed.item.region);
+    if (whole.evidence.empty()) whole.evidence = freed.evidence;
+  }
+  for (const Holding& holding : books.holdings) free.erase(holding.charge_id);
+  std::vector<Steps::Free> whole;
+  for (auto& charge : free) {
+    if (held[charge.first] == 0) whole.push_back(std::move(charge.second));
   }
   return whole;
 }
@@ -128,22 +134,26 @@ std::map<ItemKey, Holders> HoldersOfItems(const NodeBooks& books) {
   return holders;
 }
 
-uint64_t BookedBy(const Holders& holders) {
+// What the item is to have in all. By measure no less than what is used, whatever was said.
+uint64_t WantedOf(const KnownItem& item, const Holders& holders) {
   uint64_t sum = 0;
-  for (const Holding* holding : holders) sum += holding->booked_bytes;
+  for (const Holding* holding : holders) {
+    const bool is_used = item.is_measured_basis && holding->state != HoldingState::kPending;
+    sum += std::max(holding->booked_bytes, is_used ? holding->measured_bytes.value_or(0) : 0);
+  }
   return sum;
 }
 
-// What of the item is charged whatever the limits say, because it runs. Of one that is booked: who
-// shares it. Of one by measure: what is used, also where an annotation has come that says more.
+// What of the item is charged whatever the limits say, because it runs. Of one that is booked: what
+// of it is forced, where several share it. Of one by measure: what is used, also where an
+// annotation has come that says more.
 uint64_t RunsUnder(const KnownItem& item, const Holders& holders) {
   uint64_t sum = 0;
   for (const Holding* holding : holders) {
     if (holding->state == HoldingState::kPending) continue;
-    uint64_t bytes = holding->booked_bytes;
-    if (item.is_measured_basis && !holding->is_measured_basis)
-      bytes = std::min(bytes, holding->measured_bytes.value_or(bytes));
-    sum += bytes;
+    sum += item.is_measured_basis && !holding->is_measured_basis
+               ? holding->measured_bytes.value_or(holding->booked_bytes)
+               : holding->forced_bytes;
   }
   return holders.size() > 1 || item.is_measured_basis ? sum : std::min(sum, item.bytes);
 }
@@ -167,7 +177,7 @@ class ItemSteps {
       FollowTheMeasure();
     } else if (holders_.size() > 1) {
       Grow(RunsUnder(*first_.item, holders_), v1::CHARGE_MODE_FORCE, first_);
-      AddWaiting();
+      AddWanted();
       if (first_.is_rest_free) Shrink();
     } else if (!first_.is_measured_basis && first_.state != HoldingState::kEnding) {
       Grow(first_.booked_bytes, v1::CHARGE_MODE_STRICT, first_);
@@ -189,24 +199,45 @@ class ItemSteps {
     move.set_to_cgroup(first_.cgroup);
   }
 
-  // Once the pod says what it is to have, that is what it asks for.
+  // Once the pod says what it is to have, that is what it asks for. What is used changes all the
+  // time, and counts beyond a threshold only.
   void FollowTheMeasure() {
-    const uint64_t wanted = BookedBy(holders_);
-    const bool is_by_measure =
-        std::all_of(holders_.begin(), holders_.end(),
-                    [](const Holding* holding) { return holding->is_measured_basis; });
-    if (!IsFarOff(bytes_, wanted, is_by_measure ? options_.resize_threshold_bytes : 0)) return;
-    if (wanted < bytes_) return Resize(wanted, v1::CHARGE_MODE_FORCE, first_);
-    Grow(RunsUnder(*first_.item, holders_), v1::CHARGE_MODE_FORCE, first_);
-    Grow(wanted, v1::CHARGE_MODE_STRICT, first_);
+    const uint64_t wanted = WantedOf(*first_.item, holders_);
+    const uint64_t runs = RunsUnder(*first_.item, holders_);
+    uint64_t said = 0;
+    for (const Holding* holding : holders_)
+      said += holding->is_measured_basis ? 0 : holding->booked_bytes;
+    const bool is_said = said > 0 && wanted == said;
+    if (wanted < bytes_) {
+      if (is_said || IsFarOff(bytes_, wanted, options_.resize_threshold_bytes))
+        Resize(wanted, v1::CHARGE_MODE_FORCE, first_);
+      return;
+    }
+    if (IsFarOff(runs, bytes_, options_.resize_threshold_bytes))
+      Grow(runs, v1::CHARGE_MODE_FORCE, first_);
+    if (is_said || (said > 0 && IsFarOff(wanted, bytes_, options_.resize_threshold_bytes)))
+      Grow(wanted, v1::CHARGE_MODE_STRICT, first_);
   }
 
-  // One after the other, so that one for which there is room need not wait for the next.
-  void AddWaiting() {
-    uint64_t sum = RunsUnder(*first_.item, holders_);
+  // What waits to join, the smallest first, and then what those that run want beyond what they
+  // have: one after the other, so that one for which there is room need not wait for the next.
+  void AddWanted() {
+    uint64_t sum = 0;
+    Holders wanting;
     for (const Holding* holding : holders_) {
-      if (holding->state != HoldingState::kPending) continue;
-      sum += holding->booked_bytes;
+      const uint64_t has = std::max(holding->charged_bytes.value_or(0), holding->forced_bytes);
+      sum += has;
+      if (has < holding->booked_bytes) wanting.push_back(holding);
+    }
+    std::stable_sort(wanting.begin(), wanting.end(), [](const Holding* a, const Holding* b) {
+      const auto key = [](const Holding* holding) {
+        return std::make_tuple(holding->state != HoldingState::kPending, holding->booked_bytes);
+      };
+      return key(a) < key(b);
+    });
+    for (const Holding* holding : wanting) {
+      sum += holding->booked_bytes -
+             std::max(holding->charged_bytes.value_or(0), holding->forced_bytes);
       Grow(sum, v1::CHARGE_MODE_STRICT, *holding);
     }
   }
@@ -231,6 +262,7 @@ class ItemSteps {
     bytes_ = bytes;
     Steps::Resize& resize = steps_.resizes.emplace_back();
     resize.pod = PodNameOf(holding);
+    resize.pod_uid = holding.pod_uid;
     resize.is_waiting = holding.state == HoldingState::kPending;
     resize.request.set_mode(mode);
     resize.request.set_session(options_.session);
@@ -307,7 +339,7 @@ std::vector<v1::HeldItem> HeldItems(const NodeBooks& books) {
     const Holders& holders = entry.second;
     const KnownItem& item = *holders.front()->item;
     const uint64_t kept =
-        item.is_measured_basis ? std::min(item.bytes, BookedBy(holders)) : item.bytes;
+        item.is_measured_basis ? std::min(item.bytes, WantedOf(item, holders)) : item.bytes;
     add(*holders.front(), std::max(kept, RunsUnder(item, holders)), item.is_measured_basis);
   }
   for (const Holding& holding : books.holdings) {

@@ -28,9 +28,15 @@ struct StepOptions {
 
 // In the order in which they are to be taken. Each is independent of the others.
 struct Steps {
-  // By UnchargeItems, which gives back all that a charge has on the node: one item of each charge
-  // of which every item is in NodeBooks::freed. Others wait for the rest, or for Reconcile.
-  std::vector<NodeBooks::Freed> free;
+  // Charges of which every item that is known is in NodeBooks::freed, by UnchargeItems. Others wait
+  // for the rest, or for Reconcile.
+  struct Free {
+    std::string charge_id;
+    bool is_releasing = false;
+    std::set<std::string> regions;  // With the node. What it has in others may be used.
+    std::string evidence;
+  };
+  std::vector<Free> free;
   struct Commit {
     v1::CommitRequest request;
     std::set<std::string> pods;  // PodNameOf them, for people.
@@ -40,7 +46,8 @@ struct Steps {
   std::vector<v1::MoveChargeRequest> moves;
   struct Resize {
     v1::ResizeRequest request;  // Of one item.
-    std::string pod;            // PodNameOf the one for which it is, for people.
+    std::string pod_uid;        // Of the one for which it is.
+    std::string pod;            // PodNameOf it, for people.
     bool is_waiting = false;    // It waits for leave to start.
   };
   // FORCE for what runs anyway: what is used, and who has joined an item. STRICT for what is only

@@ -61,6 +61,10 @@ class StepsTest : public ::testing::Test {
   }
   NodeBooks Shared() const {
     NodeBooks books = books_;
+    for (Holding& holding : books.holdings) {
+      if (holding.state != HoldingState::kPending && holding.forced_bytes == 0)
+        holding.forced_bytes = holding.booked_bytes;
+    }
     ShareOut(known_, &books.holdings);
     return books;
   }
@@ -185,7 +189,9 @@ TEST_F(StepsTest, ChargeIsGivenBackOnceAndOnlyWhenAllThatItHasOnTheNodeIsFree) {
   EXPECT_THAT(Make().free, IsEmpty()) << "UnchargeItems would give back the other one too";
   books_.freed.push_back({known_[1], "nobody is there either"});
   ASSERT_THAT(Make().free, SizeIs(1));
-  EXPECT_EQ(Make().free[0].item.charge_id, "job-7");
+  EXPECT_EQ(Make().free[0].charge_id, "job-7");
+  EXPECT_THAT(Make().free[0].regions, ElementsAre("n1/gpu0", "n1/gpu1"))
+      << "what it has where nobody can look stays";
 }
 
 TEST_F(StepsTest, ChargeThatAnotherPodHoldsUnderIsNotGivenBack) {
@@ -292,15 +298,49 @@ TEST_F(StepsTest, PodThatWaitsToJoinAnItemAsksAndIsNotAddedByForce) {
   for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
   books_.holdings[1].state = books_.holdings[2].state = HoldingState::kPending;
   known_ = {Known(books_.holdings[0])};
-  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 3 * kGib),
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 2 * kGib),
                                      Pair(v1::CHARGE_MODE_STRICT, 4 * kGib)));
   EXPECT_TRUE(Make().resizes[0].is_waiting);
   EXPECT_EQ(Held()[0].bytes(), kGib) << "a list is taken by FORCE";
   // Who runs is added whatever the limits say, and before who waits.
   books_.holdings[0].booked_bytes = 5 * kGib;
   EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_FORCE, 5 * kGib),
-                                     Pair(v1::CHARGE_MODE_STRICT, 7 * kGib),
+                                     Pair(v1::CHARGE_MODE_STRICT, 6 * kGib),
                                      Pair(v1::CHARGE_MODE_STRICT, 8 * kGib)));
+}
+
+TEST_F(StepsTest, RaisedLimitOfAPodThatSharesAnItemAsksToo) {
+  // A second pod with the same reservation is no way past a quota.
+  books_.holdings = {PodOn("u1", 80 * kGib), PodOn("u2", 8 * kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  books_.holdings[0].forced_bytes = 8 * kGib;  // As before.
+  known_ = {Known(books_.holdings[1])};
+  known_[0].bytes = 16 * kGib;
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 88 * kGib)));
+  EXPECT_EQ(Make().resizes[0].pod_uid, "u1");
+  EXPECT_FALSE(Make().resizes[0].is_waiting);
+  EXPECT_EQ(Held()[0].bytes(), 16 * kGib);
+}
+
+TEST_F(StepsTest, SmallPodThatWaitsDoesNotWaitForALargeOne) {
+  books_.holdings = {PodOn("u1", 8 * kGib), PodOn("u2", 100 * kGib), PodOn("u3", kGib)};
+  for (Holding& holding : books_.holdings) holding.charge_id = "job-7";
+  books_.holdings[1].state = books_.holdings[2].state = HoldingState::kPending;
+  known_ = {Known(books_.holdings[0])};
+  EXPECT_THAT(Resizes(), ElementsAre(Pair(v1::CHARGE_MODE_STRICT, 9 * kGib),
+                                     Pair(v1::CHARGE_MODE_STRICT, 109 * kGib)));
+  EXPECT_EQ(Make().resizes[0].pod_uid, "u3");
+}
+
+TEST_F(StepsTest, ChargeByMeasureIsNeverLessThanIsUsedWhateverItsPodSays) {
+  Holding& holding = books_.holdings.emplace_back(PodOn("u1", kGib));
+  holding.charge_id = "pod/u1/gpu0~1";
+  holding.measured_bytes = 5 * kGib;
+  known_ = {Known(holding)};
+  known_[0].is_measured_basis = true;
+  known_[0].bytes = 5 * kGib;
+  EXPECT_THAT(Resizes(), IsEmpty());
+  EXPECT_EQ(Held()[0].bytes(), 5 * kGib);
 }
 
 TEST_F(StepsTest, PodWithSeveralDevicesAsksForAllOrNone) {

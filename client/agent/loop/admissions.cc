@@ -30,7 +30,6 @@ std::map<std::string, bool> HoldAll(const NodeBooks& books) {
 
 }  // namespace
 
-// A clock that was set back begins the grace anew.
 bool Admissions::IsGraceOver(bool can_say, const Policy& policy, absl::Time now) {
   if (can_say) {
     silent_since_ = absl::InfiniteFuture();
@@ -38,6 +37,13 @@ bool Admissions::IsGraceOver(bool can_say, const Policy& policy, absl::Time now)
   }
   silent_since_ = std::min(silent_since_, now);
   return now - silent_since_ >= policy.grace;
+}
+
+// Whether all that they hold is charged is not known: it may be recorded late.
+void Admissions::Admit(const std::set<std::string>& uids) {
+  for (const std::string& uid : uids) {
+    if (pods_.insert(uid).second) unheard_.insert(uid);
+  }
 }
 
 void Admissions::Update(const NodeSight& sight, const NodeBooks& books, bool is_connected,
@@ -54,11 +60,14 @@ void Admissions::Update(const NodeSight& sight, const NodeBooks& books, bool is_
     const bool is_seen = !sight.has_unscanned_devices || !HasDevices(pod.pod);
     if (is_seen && (it == hold_all.end() || it->second)) {
       pods_.insert(uid);
+      if (it != hold_all.end() && is_connected) unheard_.erase(uid);
     } else if ((!is_seen || !is_connected) && is_grace_over &&
                policy.when_unreachable == UnreachablePolicy::kAllow) {
-      if (pods_.insert(uid).second && pod.pod.phase != "Running")
-        newly_unheard_.insert(absl::StrCat(pod.pod.name_space, "/", pod.pod.name));
-      unheard_.insert(uid);
+      if (pods_.insert(uid).second) {
+        unheard_.insert(uid);
+        if (pod.pod.phase != "Running")
+          newly_unheard_.insert(absl::StrCat(pod.pod.name_space, "/", pod.pod.name));
+      }
     }
   }
   if (!sight.pods_are_complete) return;

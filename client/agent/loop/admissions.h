@@ -24,9 +24,13 @@ class Admissions {
 
   // A pod whose devices are known may start once all that it is to hold is held; or, where the
   // policy is to allow, once nobody has been able to say for its grace: the authority does not
-  // answer, or the software of a device never has. Who may start once may until it is gone.
+  // answer, or the software of a device never has. Who may start once may until it is gone. `now`
+  // only grows, whatever is done to the clock.
   void Update(const NodeSight& sight, const NodeBooks& books, bool is_connected,
               const Policy& policy, absl::Time now);
+
+  // These, by Pod::cgroup_uid, have leave of an agent before.
+  void Admit(const std::set<std::string>& uids);
 
   // By Pod::cgroup_uid.
   const std::set<std::string>& pods() const { return pods_; }

@@ -32,9 +32,9 @@ Agent::Agent(const AgentConfig* config, std::unique_ptr<NodeWatcher> watcher,
       watcher_(std::move(watcher)),
       client_(client),
       metrics_(metrics),
-      monotonic_now_(std::move(clocks.monotonic_now)),
+      monotonic_now_(clocks.monotonic_now),
       log_(std::move(log)),
-      link_(config, client, incarnations, std::move(clocks.now), parts),
+      link_(config, client, incarnations, std::move(clocks), parts),
       gate_(config->gate_dir),
       waiting_log_(log_) {}
 
@@ -46,7 +46,7 @@ void Agent::Pass() {
   LinkReport report = link_.Sync(sight_, &books);
   problems.insert(problems.end(), report.problems.begin(), report.problems.end());
   is_connected_ = report.is_connected;
-  MakeLimitsStand(books, report.is_connected, &problems);
+  MakeLimitsStand(books, report, &problems);
   const bool gate_works = SetGate(&report, &problems);
   WatchOverGrants(books);
   LogChanges(problems);
@@ -85,6 +85,7 @@ bool Agent::SetGate(LinkReport* report, std::vector<absl::Status>* problems) {
   }
   const absl::Status status = gate_.Set(state);
   for (const std::string& uid : gate_.opened()) report->waiting.erase(uid);
+  link_.Admit(gate_.opened());
   if (!status.ok()) problems->push_back(AboutKey("gate_dir", config_.gate_dir, status));
   return status.ok();
 }
@@ -110,10 +111,22 @@ void Agent::FollowTenants() {
   if (!changed.empty()) watcher_->Apply(changed);
 }
 
-void Agent::MakeLimitsStand(const NodeBooks& books, bool is_connected,
+// What is charged is not known yet: a pod's limit that an agent before set is not lifted for what
+// an annotation says now.
+void Agent::KeepLowerOnes(std::vector<Limit>* limits) {
+  const std::vector<LimitState> standing = watcher_->LookAtLimits(*limits);
+  for (size_t i = 0; i < limits->size(); ++i) {
+    Limit& limit = (*limits)[i];
+    limit.max_bytes = std::min(limit.max_bytes, standing[i].max_bytes.value_or(kNoLimit));
+    limit.low_bytes = std::min(limit.low_bytes, limit.max_bytes);
+  }
+}
+
+void Agent::MakeLimitsStand(const NodeBooks& books, const LinkReport& report,
                             std::vector<absl::Status>* problems) {
   std::vector<Limit> limits = LimitsOf(books);
-  AddTenantLimits(is_connected, problems, &limits);
+  if (!report.has_listed) KeepLowerOnes(&limits);
+  AddTenantLimits(report.is_connected, problems, &limits);
   limit_states_ = watcher_->Apply(limits);
   for (const LimitState& state : limit_states_) {
     if (state.status.ok() || state.outcome == LimitOutcome::kUnsupported ||

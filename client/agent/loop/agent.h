@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/agent/config/agent_config.h"
+#include "client/agent/loop/agent_clocks.h"
 #include "client/agent/loop/agent_metrics.h"
 #include "client/agent/loop/authority_link.h"
 #include "client/agent/loop/gate.h"
@@ -26,11 +27,6 @@ namespace dmem::client {
 
 // The limits that a pass would have stand, of pods' cgroups and of nothing else.
 std::vector<Limit> LimitsOf(const NodeBooks& books);
-
-struct AgentClocks {
-  std::function<absl::Time()> now;            // As people have it: it may be set.
-  std::function<absl::Time()> monotonic_now;  // Only grows; of no calendar.
-};
 
 // The node's agent: looks at the node, brings the authority in step with it, and makes limits
 // stand. One thread at a time.
@@ -62,8 +58,9 @@ class Agent {
  private:
   // Whether it says what it should.
   bool SetGate(LinkReport* report, std::vector<absl::Status>* problems);
-  void MakeLimitsStand(const NodeBooks& books, bool is_connected,
+  void MakeLimitsStand(const NodeBooks& books, const LinkReport& report,
                        std::vector<absl::Status>* problems);
+  void KeepLowerOnes(std::vector<Limit>* limits);
   void AddTenantLimits(bool is_connected, std::vector<absl::Status>* problems,
                        std::vector<Limit>* limits);
   void AskTenantLimits(std::vector<absl::Status>* problems);

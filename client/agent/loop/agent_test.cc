@@ -188,6 +188,23 @@ TEST_F(AgentTest, TenantsLimitsStayAsLastToldWhileNobodyAnswers) {
   EXPECT_EQ(script_.applied[0].max_bytes, 60u);
 }
 
+TEST_F(AgentTest, LimitThatStandsIsNotRaisedBeforeTheAuthorityHasSaidWhatIsCharged) {
+  AddPod("Running", 1);
+  pods_.pods[0].annotations[kLimitAnnotation] = "80";
+  pods_.pods[0].qos_class = "Guaranteed";
+  root_.Write("kubepods/podu1/cgroup.procs", "");
+  script_.standing_max_bytes = 8;
+  ON_CALL(*connection_, OpenSession).WillByDefault(Return(absl::UnavailableError("away")));
+  MakeAgent();
+  Pass();
+  ASSERT_EQ(script_.applied.size(), 1u);
+  EXPECT_EQ(script_.applied[0].max_bytes, 8u);
+  AnswerAll();
+  Pass();
+  ASSERT_EQ(script_.applied.size(), 2u) << "the tenant's is there too";
+  EXPECT_EQ(script_.applied[0].max_bytes, 80u) << "it is charged";
+}
+
 TEST_F(AgentTest, BetweenPassesOnlyTenantsLimitsThatHaveChangedAreWritten) {
   AddDevice("gpu1");
   agent_->FollowTenants();

@@ -31,11 +31,6 @@ std::string UnregisteredIn(const absl::Status& status) {
   return is_unregistered ? facts.Get("region") : "";
 }
 
-// Also due where a clock was set back.
-bool IsDue(absl::Time since, absl::Duration interval, absl::Time now) {
-  return now < since || now - since >= interval;
-}
-
 KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
   KnownItem known;
   known.charge_id = charge.charge_id();
@@ -51,12 +46,12 @@ KnownItem KnownItemOf(const v1::Charge& charge, const v1::ChargeItem& item) {
 }  // namespace
 
 AuthorityLink::AuthorityLink(const AgentConfig* config, const std::shared_ptr<Client>& client,
-                             Incarnations* incarnations, std::function<absl::Time()> now,
-                             const LinkParts& parts)
+                             Incarnations* incarnations, AgentClocks clocks, const LinkParts& parts)
     : config_(*config),
       client_(client),
       incarnations_(incarnations),
-      now_(std::move(now)),
+      now_(std::move(clocks.now)),
+      monotonic_now_(std::move(clocks.monotonic_now)),
       parts_(parts),
       session_(client, {kAgentName, config->node_name, incarnations->node(), config->session_ttl}),
       reservations_(config->state_dir) {}
@@ -118,7 +113,7 @@ void AuthorityLink::ListKnown() {
     }
   }
   known_ = std::move(known);
-  is_known_current_ = true;
+  is_known_current_ = has_listed_ = true;
   // What arrived needs not be sent again.
   for (auto it = unanswered_.begin(); it != unanswered_.end();) {
     const std::string& id = it->second.charge_id();
@@ -145,6 +140,7 @@ void AuthorityLink::Fill(NodeSight* sight) const {
   sight->remembered_ids = reservations_.ids();
   sight->ended_ids = reservations_.ended_ids();
   sight->admitted = admissions_.pods();
+  sight->charged_before = charged_before_;
 }
 
 // A file of state_dir that is not as it should be.
@@ -181,20 +177,23 @@ LinkReport AuthorityLink::Sync(NodeSight sight, NodeBooks* books) {
     if (holding.charge_id.empty() && refused != refused_.end()) holding.charge_id = refused->second;
   }
   ForgetIds(sight);
+  NoteCharged(*books);
+  const absl::Time now = monotonic_now_();
   const bool is_list_due =
-      IsDue(reconciled_at_, config_.reconcile_interval, now_()) || HasUnplaced(*books);
-  if (report_.is_connected && is_known_current_ && is_list_due && Reconcile(*books)) {
-    reconciled_at_ = now_();
+      now - reconciled_at_ >= config_.reconcile_interval || HasUnplaced(*books);
+  if (report_.is_connected && is_known_current_ && is_list_due && Reconcile(sight, *books)) {
+    reconciled_at_ = now;
     reconciled_as_of_ = looked_at_;
   }
-  if (report_.is_connected && IsDue(reported_at_, config_.report_interval, now_()) &&
+  if (report_.is_connected && now - reported_at_ >= config_.report_interval &&
       ReportMeasured(sight, *books)) {
-    reported_at_ = now_();
+    reported_at_ = now;
     reported_as_of_ = looked_at_;
   }
   admissions_.Update(sight, *books, report_.is_connected,
-                     {config_.when_unreachable, config_.unreachable_grace}, now_());
+                     {config_.when_unreachable, config_.unreachable_grace}, now);
   if (session_.id() == 0) report_.is_connected = false;
+  report_.has_listed = has_listed_;
   report_.admitted = admissions_.pods();
   report_.let_in = admissions_.newly_unheard();
   report_.waiting =
@@ -266,28 +265,47 @@ bool AuthorityLink::RegisterDevice(const Device& device) {
   return true;
 }
 
-// A device that cannot be registered must not keep the list of the others back. What is left out is
-// found out anew each time: of a region that is judged, nothing may be missing.
-bool AuthorityLink::Reconcile(const NodeBooks& books) {
+// What of reservations' items is whose: what a pod has had whole, or had when this agent began.
+void AuthorityLink::NoteCharged(const NodeBooks& books) {
+  if (!has_listed_) return;
+  std::map<std::pair<std::string, std::string>, uint64_t> charged;
+  for (const Holding& holding : books.holdings) {
+    if (holding.pod_uid.empty() || !holding.charged_bytes.has_value()) continue;
+    const auto key = std::make_pair(holding.pod_uid, holding.region);
+    if (!charged_before_.has_value() || charged_before_->count(key) > 0 ||
+        *holding.charged_bytes >= holding.booked_bytes)
+      charged[key] = *holding.charged_bytes;
+  }
+  charged_before_ = std::move(charged);
+}
+
+// Of the devices that are seen and registered: what others hold nobody says, and a device that
+// cannot be registered must not keep the list of the others back.
+bool AuthorityLink::Reconcile(const NodeSight& sight, const NodeBooks& books) {
   if (!parts_.reconciles) return true;
+  std::set<std::string> regions;
+  for (const Device& device : sight.devices) {
+    if (registered_.count(RegionName(device.region)) > 0) regions.insert(RegionName(device.region));
+  }
   std::vector<v1::HeldItem> items = HeldItems(books);
-  while (true) {
+  while (!regions.empty()) {
+    items.erase(
+        std::remove_if(items.begin(), items.end(),
+                       [&](const v1::HeldItem& item) { return regions.count(item.region()) == 0; }),
+        items.end());
     uint64_t differences = 0;
     const absl::Status status =
-        SendNodeList(client_.get(), session_id_, as_of_, items, &differences);
+        SendNodeList(client_.get(), session_id_, as_of_, regions, items, &differences);
     report_.reconciled_differences += differences;
     if (differences > 0) is_known_current_ = false;
     if (status.ok()) return true;
-    const std::string region = UnregisteredIn(status);
-    const auto left_out = std::remove_if(items.begin(), items.end(), [&](const v1::HeldItem& item) {
-      return item.region() == region;
-    });
-    if (left_out == items.end()) {
+    // Found out anew each time.
+    if (regions.erase(UnregisteredIn(status)) == 0) {
       Take("Reconcile", status);
       return false;
     }
-    items.erase(left_out, items.end());
   }
+  return true;
 }
 
 bool AuthorityLink::ReportMeasured(const NodeSight& sight, const NodeBooks& books) {
@@ -342,7 +360,7 @@ void AuthorityLink::ForgetIds(const NodeSight& sight) {
   for (const std::string& id : reservations_.IdsOfOthers(sight.pods)) {
     if (charged.count(id) == 0) others.insert(id);
   }
-  if (others == asked_ids_ && !IsDue(asked_ids_at_, kAskOfIdsAgainAfter, now_())) return;
+  if (others == asked_ids_ && monotonic_now_() - asked_ids_at_ < kAskOfIdsAgainAfter) return;
   for (const std::string& id : others) {
     const absl::StatusOr<bool> is_charged = IsChargedHere(id);
     if (!is_charged.ok()) {
@@ -353,7 +371,7 @@ void AuthorityLink::ForgetIds(const NodeSight& sight) {
   }
   reservations_.Forget(sight.pods, charged);
   asked_ids_ = std::move(others);
-  asked_ids_at_ = now_();
+  asked_ids_at_ = monotonic_now_();
 }
 
 }  // namespace dmem::client

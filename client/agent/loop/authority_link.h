@@ -22,6 +22,7 @@
 #include "client/agent/books/steps.h"
 #include "client/agent/config/agent_config.h"
 #include "client/agent/loop/admissions.h"
+#include "client/agent/loop/agent_clocks.h"
 #include "client/agent/loop/incarnations.h"
 #include "client/agent/loop/pod_reservations.h"
 #include "client/agent/loop/waiting_list.h"
@@ -34,6 +35,7 @@ namespace dmem::client {
 // What one pass came to.
 struct LinkReport {
   bool is_connected = false;  // The authority answered every call.
+  bool has_listed = false;    // It has ever told this agent what is charged on the node.
   // Pods, by Pod::cgroup_uid, that may start: all that they hold is charged; or, by policy, nobody
   // answered.
   std::set<std::string> admitted;
@@ -63,8 +65,10 @@ class AuthorityLink {
   // Reads and writes what it must remember in the configuration's state_dir. `config` and
   // `incarnations` must outlive it.
   AuthorityLink(const AgentConfig* config, const std::shared_ptr<Client>& client,
-                Incarnations* incarnations, std::function<absl::Time()> now,
-                const LinkParts& parts = {});
+                Incarnations* incarnations, AgentClocks clocks, const LinkParts& parts = {});
+
+  // These pods, by Pod::cgroup_uid, have leave to start of an agent before.
+  void Admit(const std::set<std::string>& uids) { admissions_.Admit(uids); }
 
   // Before the node is looked at: so that what is granted later is not taken for a leak.
   void Connect();
@@ -80,7 +84,7 @@ class AuthorityLink {
   bool RegisterDevices(const std::vector<Device>& devices);
   bool RegisterDevice(const Device& device);
   void TakeSteps(const Steps& steps);
-  bool Free(const NodeBooks::Freed& freed);
+  bool Free(const Steps::Free& free);
   bool Commit(const Steps::Commit& commit);
   bool Resize(const Steps::Resize& resize);
   bool Charge(const v1::ChargeRequest& request);
@@ -90,7 +94,8 @@ class AuthorityLink {
   bool AsksInEarnest(const WaitingList::Refused* before, const Check& check, absl::Status* refused);
   template <typename Items>
   std::string NotRegisteredOf(const Items& items) const;
-  bool Reconcile(const NodeBooks& books);
+  bool Reconcile(const NodeSight& sight, const NodeBooks& books);
+  void NoteCharged(const NodeBooks& books);
   bool ReportMeasured(const NodeSight& sight, const NodeBooks& books);
   absl::StatusOr<bool> IsChargedHere(const std::string& charge_id);
   void ForgetIds(const NodeSight& sight);
@@ -107,6 +112,7 @@ class AuthorityLink {
   const std::shared_ptr<Client> client_;
   Incarnations* const incarnations_;
   const std::function<absl::Time()> now_;
+  const std::function<absl::Time()> monotonic_now_;
   const LinkParts parts_;
   KeptSession session_;
 
@@ -118,6 +124,9 @@ class AuthorityLink {
   // Seen before the node was looked at: what was granted later is not taken for a leak.
   uint64_t as_of_ = 0;
   std::vector<KnownItem> known_;
+  bool has_listed_ = false;
+  // NodeSight has what it is.
+  std::optional<std::map<std::pair<std::string, std::string>, uint64_t>> charged_before_;
   // Charges that were sent and not answered, as they were sent, by what they are for.
   std::map<std::string, v1::ChargeRequest> unanswered_;
   // Ids of charges, of what runs, that were refused in this pass, by what they are for.

@@ -58,14 +58,15 @@ std::string KeyOfCommit(absl::string_view charge_id, absl::string_view cgroup) {
 }
 
 std::string KeyOfItem(absl::string_view charge_id, absl::string_view cgroup,
-                      absl::string_view region) {
-  return absl::StrCat("item ", charge_id, " ", cgroup, " ", region);
+                      absl::string_view region, absl::string_view uid) {
+  return absl::StrCat("item ", charge_id, " ", cgroup, " ", region, " of ", uid);
 }
 
 }  // namespace
 
 std::string AuthorityLink::WaitingKeyOf(const Holding& holding) {
-  if (holding.IsHeld()) return KeyOfItem(holding.charge_id, holding.cgroup, holding.region);
+  if (holding.IsHeld())
+    return KeyOfItem(holding.charge_id, holding.cgroup, holding.region, holding.pod_uid);
   if (!holding.charge_id.empty()) return KeyOfCommit(holding.charge_id, holding.cgroup);
   return KeyOfPod(holding.pod_uid);
 }
@@ -77,8 +78,8 @@ void AuthorityLink::Forget(const std::string& charge_id) {
 }
 
 void AuthorityLink::TakeSteps(const Steps& steps) {
-  for (const NodeBooks::Freed& freed : steps.free) {
-    if (!Free(freed)) return;
+  for (const Steps::Free& free : steps.free) {
+    if (!Free(free)) return;
   }
   for (const auto& commit : steps.commits) {
     if (!Commit(commit.second)) return;
@@ -122,22 +123,22 @@ std::string AuthorityLink::NotRegisteredOf(const Items& items) const {
 
 // A charge may have items on other nodes, if a scheduler made it: they are given back node by node
 // once its release is asked for.
-bool AuthorityLink::Free(const NodeBooks::Freed& freed) {
-  const KnownItem& item = freed.item;
-  if (!item.is_releasing) {
+bool AuthorityLink::Free(const Steps::Free& free) {
+  if (!free.is_releasing) {
     v1::RequestReleaseRequest request;
-    request.add_charge_ids(item.charge_id);
+    request.add_charge_ids(free.charge_id);
     request.set_requested_by(absl::StrCat(kAgentName, " on ", config_.node_name));
     request.set_reason("its pod is gone");
     if (!Take("RequestRelease", client_->RequestRelease(request).status())) return false;
   }
   v1::UnchargeItemsRequest request;
   request.set_session(session_id_);
-  request.set_charge_id(item.charge_id);
-  request.set_evidence(freed.evidence);
+  request.set_charge_id(free.charge_id);
+  request.set_evidence(free.evidence);
+  for (const std::string& region : free.regions) request.add_regions(region);
   const absl::Status status = client_->UnchargeItems(request).status();
   if (!Take("UnchargeItems", status)) return false;
-  if (status.ok()) Forget(item.charge_id);
+  if (status.ok()) Forget(free.charge_id);
   return true;
 }
 
@@ -148,14 +149,14 @@ bool AuthorityLink::Commit(const Steps::Commit& commit) {
   const WaitingList::Refused* before = waiting_.Before(key, asked);
   // Once the pod is gone, nothing else says whose the charge is.
   if (const absl::Status& kept = reservations_.status(); !kept.ok()) {
-    waiting_.Add(key, {asked, now_(), kNotKept, std::string(kept.message())});
+    waiting_.Add(key, {asked, monotonic_now_(), kNotKept, std::string(kept.message())});
     return true;
   }
   if (const std::string why_not = NotRegisteredOf(request.placements()); !why_not.empty()) {
-    waiting_.Add(key, {asked, now_(), kNotRegistered, why_not});
+    waiting_.Add(key, {asked, monotonic_now_(), kNotRegistered, why_not});
     return true;
   }
-  if (before != nullptr && now_() >= before->at && now_() - before->at < kCommitAgainAfter) {
+  if (before != nullptr && monotonic_now_() - before->at < kCommitAgainAfter) {
     waiting_.Add(key, *before);
     return true;
   }
@@ -163,7 +164,7 @@ bool AuthorityLink::Commit(const Steps::Commit& commit) {
   // What waits at the gate waits. What runs is recorded by a list, which takes it from what is
   // reserved; a charge of its own would count beside that until the ttl ends.
   if (IsNotTaken(response.status())) {
-    waiting_.Add(key, WaitingList::Refused::By(response.status(), asked, now_()));
+    waiting_.Add(key, WaitingList::Refused::By(response.status(), asked, monotonic_now_()));
     return true;
   }
   const std::string what =
@@ -184,8 +185,7 @@ bool AuthorityLink::Commit(const Steps::Commit& commit) {
 template <typename Check>
 bool AuthorityLink::AsksInEarnest(const WaitingList::Refused* before, const Check& check,
                                   absl::Status* refused) {
-  const bool is_new =
-      before == nullptr || now_() < before->at || now_() - before->at >= kInEarnestAgainAfter;
+  const bool is_new = before == nullptr || monotonic_now_() - before->at >= kInEarnestAgainAfter;
   if (!is_new) *refused = check();
   return refused->ok();
 }
@@ -194,7 +194,7 @@ bool AuthorityLink::AsksInEarnest(const WaitingList::Refused* before, const Chec
 bool AuthorityLink::Resize(const Steps::Resize& resize) {
   v1::ResizeRequest request = resize.request;
   const v1::ResizeItem& item = request.items(0);
-  const std::string key = KeyOfItem(item.charge_id(), item.cgroup(), item.region());
+  const std::string key = KeyOfItem(item.charge_id(), item.cgroup(), item.region(), resize.pod_uid);
   const std::string asked = absl::StrCat(item.bytes());
   const bool is_strict = request.mode() == v1::CHARGE_MODE_STRICT;
   const WaitingList::Refused* before = is_strict ? waiting_.Before(key, asked) : nullptr;
@@ -208,7 +208,8 @@ bool AuthorityLink::Resize(const Steps::Resize& resize) {
   if (is_in_earnest) status = client_->Resize(request).status();
   if (is_strict && IsNotTaken(status)) {
     // By how much it is short changes all the time; that it is short is one problem.
-    auto refused = WaitingList::Refused::By(status, asked, is_in_earnest ? now_() : before->at);
+    auto refused =
+        WaitingList::Refused::By(status, asked, is_in_earnest ? monotonic_now_() : before->at);
     if (before != nullptr) refused.why = before->why;
     waiting_.Add(key, refused);
     if (!resize.is_waiting) {
@@ -234,7 +235,7 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
   const std::string key = KeyOfPod(request.owner().uid());
   const std::string asked = AskedOf(request);
   if (const std::string why_not = NotRegisteredOf(request.items()); !why_not.empty()) {
-    if (is_waiting) waiting_.Add(key, {asked, now_(), kNotRegistered, why_not});
+    if (is_waiting) waiting_.Add(key, {asked, monotonic_now_(), kNotRegistered, why_not});
     return true;
   }
   const WaitingList::Refused* before = is_waiting ? waiting_.Before(key, asked) : nullptr;
@@ -248,7 +249,8 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
   if (is_in_earnest) status = ChargeInEarnest(request);
   const bool is_refused = !status.ok() && !IsUnanswered(status);
   if (is_waiting && is_refused) {
-    waiting_.Add(key, WaitingList::Refused::By(status, asked, is_in_earnest ? now_() : before->at));
+    waiting_.Add(key, WaitingList::Refused::By(status, asked,
+                                               is_in_earnest ? monotonic_now_() : before->at));
     // That a pod at the gate waits is no problem of the agent's.
     if (IsNotTaken(status)) return true;
   }
@@ -257,9 +259,9 @@ bool AuthorityLink::Charge(const v1::ChargeRequest& request) {
 
 absl::Status AuthorityLink::ChargeInEarnest(const v1::ChargeRequest& request) {
   v1::ChargeRequest sent = request;
-  if (absl::Status status = SettleUnanswered(&sent); !status.ok()) return status;
   if (admissions_.IsUnheard(request.owner().uid()))
     (*sent.mutable_labels())[kRecordedLateLabel] = "true";
+  if (absl::Status status = SettleUnanswered(&sent); !status.ok()) return status;
   sent.set_session(session_id_);
   const std::string base = BaseOf(sent);
   unanswered_[base] = sent;

@@ -95,6 +95,50 @@ TEST_F(AuthorityLinkTest, StepThatIsRefusedDoesNotHoldUpTheListForReconcile) {
   EXPECT_EQ(report.reconciled_as_of, now_);
 }
 
+TEST_F(AuthorityLinkTest, ListIsOfTheDevicesThatAreSeenAndRegisteredAndOfNoOthers) {
+  // The agent has begun anew; of two devices one's driver has not answered, one says no capacity.
+  NodeSight sight = OnePod("Running");
+  sight.has_unscanned_devices = true;
+  sight.devices.push_back(DeviceOf("gpu1"));
+  sight.devices[1].capacity_bytes = 0;
+  sight.processes = {{"gpu1", 5, ""}};
+  link_->Connect();
+  NodeBooks books;
+  link_->Sync(sight, &books);
+  ASSERT_EQ(reconciles_.size(), 1u);
+  ASSERT_EQ(reconciles_[0].regions_size(), 1);
+  EXPECT_EQ(reconciles_[0].regions(0), "n1/gpu0");
+  ASSERT_EQ(reconciles_[0].items_size(), 1);
+  EXPECT_EQ(reconciles_[0].items(0).region(), "n1/gpu0");
+  // Nothing is seen: nothing is said.
+  sight.devices.clear();
+  sight.processes.clear();
+  now_ += config_.reconcile_interval;
+  link_->Connect();
+  link_->Sync(sight, &books);
+  EXPECT_EQ(reconciles_.size(), 1u);
+}
+
+TEST_F(AuthorityLinkTest, OnlyWhereItIsKnownToBeFreeIsAChargeGivenBack) {
+  v1::Charge charge;  // Of two devices, of which one is not seen.
+  charge.set_charge_id("pod/u1~1f");
+  for (const char* region : {"n1/gpu0", "n1/gpu1"}) charge.add_items()->set_region(region);
+  charges_ = {charge};
+  NodeSight sight = OnePod("Running");
+  sight.pods.clear();
+  sight.pods_are_complete = true;
+  sight.listed_regions = {"gpu0"};
+  ON_CALL(*connection_, RequestRelease).WillByDefault(Return(v1::RequestReleaseResponse()));
+  EXPECT_CALL(*connection_, UnchargeItems).WillOnce([](const v1::UnchargeItemsRequest& r, auto) {
+    EXPECT_EQ(r.regions_size(), 1);
+    EXPECT_EQ(r.regions(0), "n1/gpu0");
+    return absl::StatusOr<v1::UnchargeItemsResponse>(v1::UnchargeItemsResponse());
+  });
+  link_->Connect();
+  NodeBooks books;
+  link_->Sync(sight, &books);
+}
+
 TEST_F(AuthorityLinkTest, WhatRunsAndWasRefusedAChargeIsRecordedByTheList) {
   link_->Connect();
   NodeSight sight;

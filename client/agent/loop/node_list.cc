@@ -15,6 +15,7 @@ constexpr size_t kItemsOfPartMax = 1000;
 }  // namespace
 
 absl::Status SendNodeList(Client* client, uint64_t session, uint64_t as_of,
+                          const std::set<std::string>& regions,
                           const std::vector<v1::HeldItem>& items, uint64_t* differences) {
   const std::string id = NewChargeId();
   size_t next = 0;
@@ -24,6 +25,7 @@ absl::Status SendNodeList(Client* client, uint64_t session, uint64_t as_of,
     request.set_reconcile_id(id);
     request.set_as_of(as_of);
     request.set_part(part);
+    for (const std::string& region : regions) request.add_regions(region);
     while (next < items.size()) {
       size_t end = next + 1;
       while (end < items.size() && items[end].charge_id() == items[next].charge_id()) ++end;

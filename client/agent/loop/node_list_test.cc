@@ -46,7 +46,7 @@ class NodeListTest : public ::testing::Test {
     RetryPolicy once;
     once.attempts_max = 1;
     Client client(connection_, once);
-    return SendNodeList(&client, 7, 42, ItemsOf(sizes), &differences_);
+    return SendNodeList(&client, 7, 42, {"n1/gpu0"}, ItemsOf(sizes), &differences_);
   }
 
   std::shared_ptr<NiceMock<MockConnection>> connection_ =

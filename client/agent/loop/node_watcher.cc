@@ -137,6 +137,17 @@ void NodeWatcher::Measure(DeviceBackend* backend, const std::vector<std::string>
 }
 
 std::vector<LimitState> NodeWatcher::Apply(const std::vector<Limit>& limits) {
+  return ForEachBackend(limits, config_.dry_run ? &DeviceBackend::ReadBack : &DeviceBackend::Apply);
+}
+
+std::vector<LimitState> NodeWatcher::LookAtLimits(const std::vector<Limit>& limits) {
+  return ForEachBackend(limits, &DeviceBackend::ReadBack);
+}
+
+// Those of each backend's regions.
+std::vector<LimitState> NodeWatcher::ForEachBackend(
+    const std::vector<Limit>& limits,
+    std::vector<LimitState> (DeviceBackend::*call)(const std::vector<Limit>&)) {
   std::vector<LimitState> states(limits.size());
   for (const std::unique_ptr<DeviceBackend>& backend : backends_) {
     std::vector<Limit> mine;
@@ -148,9 +159,8 @@ std::vector<LimitState> NodeWatcher::Apply(const std::vector<Limit>& limits) {
       places.push_back(i);
     }
     if (mine.empty()) continue;
-    std::vector<LimitState> applied =
-        config_.dry_run ? backend->ReadBack(mine) : backend->Apply(mine);
-    for (size_t i = 0; i < places.size(); ++i) states[places[i]] = std::move(applied[i]);
+    std::vector<LimitState> of_mine = (backend.get()->*call)(mine);
+    for (size_t i = 0; i < places.size(); ++i) states[places[i]] = std::move(of_mine[i]);
   }
   for (size_t i = 0; i < limits.size(); ++i) {
     if (by_region_.count(limits[i].region) > 0) continue;

@@ -34,10 +34,16 @@ class NodeWatcher {
   // Those of unknown regions are kFailed.
   std::vector<LimitState> Apply(const std::vector<Limit>& limits);
 
+  // What stands of them, whatever the configuration says of writing.
+  std::vector<LimitState> LookAtLimits(const std::vector<Limit>& limits);
+
   // Of the node: that of its least capable backend.
   Capability capability() const;
 
  private:
+  std::vector<LimitState> ForEachBackend(
+      const std::vector<Limit>& limits,
+      std::vector<LimitState> (DeviceBackend::*call)(const std::vector<Limit>&));
   void LookAtPods(NodeSight* sight, std::vector<absl::Status>* problems);
   void LookAtDevices(NodeSight* sight, std::vector<absl::Status>* problems);
   void Measure(DeviceBackend* backend, const std::vector<std::string>& cgroups, NodeSight* sight,

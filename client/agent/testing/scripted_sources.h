@@ -4,6 +4,8 @@
 #ifndef DMEMD_CLIENT_AGENT_TESTING_SCRIPTED_SOURCES_H_
 #define DMEMD_CLIENT_AGENT_TESTING_SCRIPTED_SOURCES_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,8 @@ struct BackendScript {
   absl::Status failure;         // Unless OK: of Scan and Measure.
   Capability capability = Capability::kWatching;
   LimitState outcome = {{}, LimitOutcome::kWritten, {}, {}, {}};  // Of Apply; ReadBack is kDrifted.
+
+  std::optional<uint64_t> standing_max_bytes;  // Of every cgroup, to ReadBack.
 
   std::vector<std::string> asked;  // By the last Measure.
   std::vector<Limit> applied;      // By all calls of Apply.
@@ -58,7 +62,9 @@ class ScriptedBackend : public DeviceBackend {
   std::vector<LimitState> ReadBack(const std::vector<Limit>& limits) override {
     std::vector<LimitState> states;
     states.reserve(limits.size());
-    for (const Limit& limit : limits) states.push_back({limit, LimitOutcome::kDrifted, {}, {}, {}});
+    for (const Limit& limit : limits) {
+      states.push_back({limit, LimitOutcome::kDrifted, {}, script_.standing_max_bytes, {}});
+    }
     return states;
   }
 

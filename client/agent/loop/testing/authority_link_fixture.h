@@ -80,8 +80,9 @@ class AuthorityLinkTest : public ::testing::Test {
   void MakeLink() {
     RetryPolicy once;
     once.attempts_max = 1;
-    link_ = std::make_unique<AuthorityLink>(&config_, std::make_shared<Client>(connection_, once),
-                                            incarnations_.get(), [this] { return now_; });
+    link_ = std::make_unique<AuthorityLink>(
+        &config_, std::make_shared<Client>(connection_, once), incarnations_.get(),
+        AgentClocks{[this] { return now_; }, [this] { return now_; }});
   }
 
   static v1::ChargeResponse Granted(const v1::ChargeRequest& request) {

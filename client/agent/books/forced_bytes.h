@@ -1,0 +1,31 @@
+// Copyright 2026 The dmemd Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What of holdings is recorded whatever the limits say.
+
+#ifndef DMEMD_CLIENT_AGENT_BOOKS_FORCED_BYTES_H_
+#define DMEMD_CLIENT_AGENT_BOOKS_FORCED_BYTES_H_
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/agent/books/node_books.h"
+
+namespace dmem::client {
+
+// Sets forced_bytes of each. What runs is recorded as it is booked. But under a reservation (one of
+// `reservations`, by charge id), which pods may share, a pod that was charged for before has no
+// more than that, or what it uses: its annotation may say more since. Where nothing was seen
+// before, an item that is too small for its pods is shared out among them, the smallest first.
+void SetForced(const NodeSight& sight, const std::set<std::string>& reservations,
+               std::vector<Holding>* holdings);
+
+// NodeSight::charged_before of the holding.
+std::optional<uint64_t> ChargedBefore(const NodeSight& sight, const Holding& holding);
+
+}  // namespace dmem::client
+
+#endif  // DMEMD_CLIENT_AGENT_BOOKS_FORCED_BYTES_H_
