@@ -186,6 +186,42 @@ TEST_F(DmemctlTest, WhyTellsTheRefusalAndThatItWouldBeGrantedNow) {
             "mode: CHARGE_MODE_CHECK_ONLY}");
 }
 
+TEST_F(DmemctlTest, FullRegionIsToldAsThatAndNotAsALimitOfTheRoot) {
+  constexpr char kFull[] = R"pb(
+    events {
+      sequence: 9
+      time { seconds: 1699999999 }
+      kind: EVENT_KIND_REFUSED
+      refusal {
+        charge_id: "c1"
+        cgroup: "/a/b"
+        region: "r1"
+        bytes: 9216
+        reason: "CAPACITY"
+        counter_cgroup: "/"
+        counter_region: "r1"
+        usage_bytes: 6144
+        max_bytes: 8192
+        requested_bytes: 9216
+        short_bytes: 7168
+        largest_grantable_bytes: 2048
+      }
+    }
+  )pb";
+  Answer<v1::ListEventsResponse>(kFull);
+  EXPECT_EQ(
+      Output({"history", "charge", "c1"}),
+      "2023-11-14T22:13:19.000000Z  9  -  refused c1: 9KiB to /a/b in r1: r1 is full: 6KiB of "
+      "8KiB given, short by 7KiB\n");
+  Answer<v1::ListEventsResponse>(kFull);
+  Answer<v1::ListChargesResponse>("");
+  Answer<v1::ChargeResponse>("checked_only: true");
+  const std::string why = Output({"why", "c1"});
+  EXPECT_NE(why.find("  Full region:     r1\n"), std::string::npos) << why;
+  EXPECT_NE(why.find("  Never fits:      more than the region grants in all\n"), std::string::npos)
+      << why;
+}
+
 TEST_F(DmemctlTest, WhyTellsWhatStandsInTheWay) {
   Answer<v1::ListEventsResponse>(kRefusals);
   Answer<v1::ListChargesResponse>("");

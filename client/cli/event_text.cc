@@ -69,11 +69,16 @@ std::string Changed(const v1::ChargeChanged& charge) {
 }
 
 std::string Refused(const v1::Refusal& refusal) {
+  const std::string usage = FormatByteSize(refusal.usage_bytes());
+  const std::string max = FormatByteSize(refusal.max_bytes());
+  const std::string counter =
+      IsOfRegion(refusal)
+          ? absl::StrCat(refusal.counter_region(), " is full: ", usage, " of ", max, " given")
+          : absl::StrCat(refusal.counter_cgroup(), " in ", refusal.counter_region(), " uses ",
+                         usage, " of max ", max);
   return absl::StrCat(refusal.reason().empty() ? "would refuse " : "refused ", refusal.charge_id(),
                       ": ", FormatByteSize(refusal.bytes()), " to ", refusal.cgroup(), " in ",
-                      refusal.region(), ": ", refusal.counter_cgroup(), " in ",
-                      refusal.counter_region(), " uses ", FormatByteSize(refusal.usage_bytes()),
-                      " of max ", FormatByteSize(refusal.max_bytes()), ", short by ",
+                      refusal.region(), ": ", counter, ", short by ",
                       FormatByteSize(refusal.short_bytes()));
 }
 
@@ -210,6 +215,10 @@ std::string What(const v1::Event& event) {
 }
 
 }  // namespace
+
+bool IsOfRegion(const v1::Refusal& refusal) {
+  return refusal.reason() == "CAPACITY" || refusal.reason() == "UNATTRIBUTED";
+}
 
 std::string EventLine(const v1::Event& event) {
   return absl::StrCat(FormatWhen(FromProto(event.time())), "  ", event.sequence(), "  ",

@@ -14,6 +14,9 @@ namespace dmem::client {
 // "2026-11-23T01:02:03.000004Z  17  anna  charged c1: 10GiB to /a in n1/gpu0".
 std::string EventLine(const v1::Event& event);
 
+// Whether what a region grants refused, and no limit of a cgroup.
+bool IsOfRegion(const v1::Refusal& refusal);
+
 }  // namespace dmem::client
 
 #endif  // DMEMD_CLIENT_CLI_EVENT_TEXT_H_

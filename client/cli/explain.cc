@@ -128,6 +128,10 @@ std::string RefusalFields(const Refusal& refusal, bool is_past) {
     fields.Add(capacity ? "Grantable" : "Max", FormatByteSizeAndBytes(refusal.max_bytes));
   }
   fields.Add("Asked", FormatByteSizeAndBytes(refusal.requested_bytes));
+  if (refusal.requested_bytes > refusal.max_bytes) {
+    fields.Add("Never fits", capacity ? "more than the region grants in all"
+                                      : "more than the max itself, whatever is given back");
+  }
   fields.Add("Short by", FormatByteSizeAndBytes(refusal.short_bytes));
   fields.Add("Refused item",
              absl::StrCat(FormatByteSize(refusal.item_bytes), " to ", refusal.cgroup, " in ",

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/byte_size.h"
 #include "client/cli/commands.h"
+#include "client/cli/event_text.h"
 #include "client/cli/explain.h"
 #include "client/cli/kept_events.h"
 #include "client/cli/options.h"
@@ -53,7 +54,8 @@ Refusal ToRefusal(const v1::Refusal& event) {
   refusal.cgroup = event.cgroup();
   refusal.region = event.region();
   refusal.item_bytes = event.bytes();
-  refusal.counter_cgroup = event.counter_cgroup();
+  // As an error has it: of a device that is full there is no limit of a cgroup to name.
+  if (!IsOfRegion(event)) refusal.counter_cgroup = event.counter_cgroup();
   refusal.counter_region = event.counter_region();
   refusal.usage_bytes = event.usage_bytes();
   refusal.max_bytes = event.max_bytes();
