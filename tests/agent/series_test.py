@@ -327,7 +327,8 @@ class SeriesTest(unittest.TestCase):
         if self.agent != AGENT:
             self.assertNotEqual(differences, [], "nothing is found out")
             return
-        self.assertEqual(differences, [])
+        if differences:
+            self.fail("\n".join(differences))
         self.assertGreater(self.agent_kills, 0)
         self.assertGreater(self.server_kills, 0)
         self.assertGreater(len(self.ended_unseen), 0, "nothing was there to reconcile")

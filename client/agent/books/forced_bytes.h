@@ -16,11 +16,11 @@
 
 namespace dmem::client {
 
-// Sets forced_bytes of each. What runs is recorded as it is booked. But under a reservation (one of
-// `reservations`, by charge id), which pods may share, a pod that was charged for before has no
-// more than that, or what it uses: its annotation may say more since. Where nothing was seen
-// before, an item that is too small for its pods is shared out among them, the smallest first.
-void SetForced(const NodeSight& sight, const std::set<std::string>& reservations,
+// Sets forced_bytes of each. What runs is recorded as it is booked. But under `charges` a pod that
+// was charged for before has no more than that, or what it uses: its annotation may say more since.
+// These are reservations, which pods may join, and charges by measure: of others the item itself
+// says what there was before.
+void SetForced(const NodeSight& sight, const std::set<std::string>& charges,
                std::vector<Holding>* holdings);
 
 // NodeSight::charged_before of the holding.

@@ -46,7 +46,7 @@ class Bookkeeper {
     AddStrangers();
     AddLeftBehind();
     Sort();
-    SetForced(sight_, Named(), &books_.holdings);
+    SetForced(sight_, NamedOrMeasured(), &books_.holdings);
     ShareOut(sight_.known, &books_.holdings);
     AddUnheld();
     Sort();
@@ -343,11 +343,14 @@ class Bookkeeper {
     kept.item.reset();
   }
 
-  // Charges that pods' annotations name, or did.
-  std::set<std::string> Named() const {
-    std::set<std::string> named;
-    for (const auto& charge : named_by_) named.insert(charge.first);
-    return named;
+  // Charges that pods' annotations name, or did, and those by measure.
+  std::set<std::string> NamedOrMeasured() const {
+    std::set<std::string> charges;
+    for (const auto& charge : named_by_) charges.insert(charge.first);
+    for (const KnownItem& item : sight_.known) {
+      if (item.is_measured_basis) charges.insert(item.charge_id);
+    }
+    return charges;
   }
 
   bool IsGone(const std::string& uid) const {

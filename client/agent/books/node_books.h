@@ -61,9 +61,9 @@ struct NodeSight {
   std::map<std::string, std::string> remembered_ids;
   // Pods, by Pod::cgroup_uid, that have leave to start: what they are to hold is as good as held.
   std::set<std::string> admitted;
-  // What was charged of what pods of a reservation hold, at the look before, by Pod::cgroup_uid and
-  // region: more than that they only want. Who is not in it has come since. Absent: there was no
-  // look before.
+  // What was charged for pods at the look before, by Pod::cgroup_uid and region: more than that
+  // they only want. Who is not in it has come since. Absent: there was no look before, and what
+  // runs cannot be told from what has come since.
   std::optional<std::map<std::pair<std::string, std::string>, uint64_t>> charged_before;
 };
 

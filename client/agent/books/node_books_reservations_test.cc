@@ -144,7 +144,7 @@ TEST_F(OneReservationTest, PodThatWasChargedForBeforeIsNotForcedForMoreAndOneTha
   sight_.charged_before.reset();
   sight_.known[0].bytes = 16 * kGib;
   sight_.processes.clear();
-  EXPECT_THAT(forced(), ElementsAre(8, 8)) << "the smallest first";
+  EXPECT_THAT(forced(), ElementsAre(20, 8)) << "it cannot be told from one that has come since";
 }
 
 TEST_F(OneReservationTest, WhatAGonePodHadOfAnItemThatAnotherHoldsIsFreeOnEvidence) {

@@ -144,24 +144,23 @@ uint64_t WantedOf(const KnownItem& item, const Holders& holders) {
   return sum;
 }
 
-// What of the item is charged whatever the limits say, because it runs. Of one that is booked: what
-// of it is forced, where several share it. Of one by measure: what is used, also where an
-// annotation has come that says more.
-uint64_t RunsUnder(const KnownItem& item, const Holders& holders) {
-  uint64_t sum = 0;
-  for (const Holding* holding : holders) {
-    if (holding->state == HoldingState::kPending) continue;
-    sum += item.is_measured_basis && !holding->is_measured_basis
-               ? holding->measured_bytes.value_or(holding->booked_bytes)
-               : holding->forced_bytes;
-  }
-  return holders.size() > 1 || item.is_measured_basis ? sum : std::min(sum, item.bytes);
-}
-
 // Whether the charge was made for this holding alone, and not by a scheduler.
 bool IsOwn(const Holding& holding) {
   const std::string base = holding.charge_id.substr(0, holding.charge_id.find('~'));
   return base == holding.id_base || base == PodIdBase(holding.pod_uid);
+}
+
+// What of the item is charged whatever the limits say, because it runs; by measure no less than
+// what is used. Of a charge of its own, that it is there says that it was asked for.
+uint64_t RunsUnder(const KnownItem& item, const Holders& holders) {
+  uint64_t sum = 0;
+  for (const Holding* holding : holders) {
+    if (holding->state == HoldingState::kPending) continue;
+    const uint64_t used = item.is_measured_basis ? holding->measured_bytes.value_or(0) : 0;
+    sum += std::max(holding->forced_bytes, used);
+  }
+  const bool is_own = holders.size() == 1 && IsOwn(*holders.front()) && !item.is_measured_basis;
+  return is_own ? std::min(sum, item.bytes) : sum;
 }
 
 class ItemSteps {
@@ -180,6 +179,7 @@ class ItemSteps {
       AddWanted();
       if (first_.is_rest_free) Shrink();
     } else if (!first_.is_measured_basis && first_.state != HoldingState::kEnding) {
+      Grow(RunsUnder(*first_.item, holders_), v1::CHARGE_MODE_FORCE, first_);
       Grow(first_.booked_bytes, v1::CHARGE_MODE_STRICT, first_);
       if (IsOwn(first_) || first_.is_rest_free) Shrink();
     }

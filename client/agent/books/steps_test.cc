@@ -422,7 +422,7 @@ TEST_F(StepsTest, ItemThatAPodHasLeftNeverGrowsByThat) {
 TEST_F(StepsTest, ChargeByMeasureOfAPodThatSaysItsLimitSinceAsksForThatOnce) {
   Holding& holding = books_.holdings.emplace_back(PodOn("u1", 4 * kGib));
   holding.charge_id = "pod/u1/gpu0~1";
-  holding.measured_bytes = 2 * kGib;
+  holding.measured_bytes = holding.forced_bytes = 2 * kGib;
   known_ = {Known(holding)};
   known_[0].is_measured_basis = true;
   known_[0].bytes = kGib;

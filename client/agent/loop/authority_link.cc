@@ -270,7 +270,8 @@ void AuthorityLink::NoteCharged(const NodeBooks& books) {
   if (!has_listed_) return;
   std::map<std::pair<std::string, std::string>, uint64_t> charged;
   for (const Holding& holding : books.holdings) {
-    if (holding.pod_uid.empty() || !holding.charged_bytes.has_value()) continue;
+    // One that no source knows yet has said nothing of what it is to have.
+    if (holding.pod_name.empty() || !holding.charged_bytes.has_value()) continue;
     const auto key = std::make_pair(holding.pod_uid, holding.region);
     if (!charged_before_.has_value() || charged_before_->count(key) > 0 ||
         *holding.charged_bytes >= holding.booked_bytes)
