@@ -49,9 +49,9 @@ class Churn {
 
  private:
   uint64_t Pick(uint64_t n) { return dice_() % n; }
-  template <size_t size>
-  std::string Any(const char* const (&names)[size]) {
-    return names[Pick(size)];
+  template <size_t kSize>
+  std::string Any(const char* const (&names)[kSize]) {
+    return names[Pick(kSize)];
   }
   // Most refusals are as wanted: what is sent is at random.
   static void Note(const absl::Status& status) {

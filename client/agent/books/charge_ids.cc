@@ -32,7 +32,7 @@ std::string PodIdBase(absl::string_view pod_uid, absl::string_view local_region)
 }
 
 std::string PodIdBase(absl::string_view pod_uid) {
-  const std::string base = absl::StrCat("pod/", pod_uid);
+  std::string base = absl::StrCat("pod/", pod_uid);
   if (base.size() <= kBaseBytesMax && !absl::StrContains(base, "~")) return base;
   return absl::StrCat("pod/", absl::Hex(StableIdHash(pod_uid), absl::kZeroPad16));
 }

@@ -43,6 +43,7 @@ class HoldingTest : public ::testing::Test {
     ShareOut(known_, &holdings);
     ShareOut(known_, &holdings);  // Changes nothing.
     std::vector<std::optional<uint64_t>> charged;
+    charged.reserve(holdings.size());
     for (const Holding& holding : holdings) charged.push_back(holding.charged_bytes);
     return charged;
   }

@@ -154,8 +154,7 @@ class RaisedLimitTest : public AuthorityLinkTest {
     asked_.clear();
     now_ += absl::Seconds(1);
     link_->Connect();
-    const LinkReport report = link_->Sync(sight_, &books_);
-    return report;
+    return link_->Sync(sight_, &books_);
   }
   const Holding& One() { return books_.holdings.at(0); }
 

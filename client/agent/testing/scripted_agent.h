@@ -30,8 +30,8 @@ struct AgentScript {
 // `monotonic_now` nobody sets the clock.
 inline std::unique_ptr<Agent> ScriptedAgent(const AgentScript& script,
                                             std::shared_ptr<Connection> connection,
-                                            std::function<absl::Time()> now,
-                                            std::function<absl::Time()> monotonic_now = nullptr) {
+                                            const std::function<absl::Time()>& now,
+                                            const std::function<absl::Time()>& monotonic_now = {}) {
   std::vector<std::unique_ptr<DeviceBackend>> backends;
   backends.push_back(std::make_unique<ScriptedBackend>(script.devices));
   RetryPolicy once;
@@ -41,7 +41,7 @@ inline std::unique_ptr<Agent> ScriptedAgent(const AgentScript& script,
       std::make_unique<NodeWatcher>(script.config, std::move(backends), nullptr,
                                     std::make_unique<ScriptedPodSource>(script.pods)),
       std::make_shared<Client>(std::move(connection), once), script.incarnations, script.metrics,
-      AgentClocks{now, monotonic_now == nullptr ? now : monotonic_now},
+      AgentClocks{now, monotonic_now ? monotonic_now : now},
       [log = script.log](const std::string& event, const std::string& what) {
         log->push_back(absl::StrCat(event, ": ", what));
       });
