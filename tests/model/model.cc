@@ -12,6 +12,10 @@
 namespace dmem {
 namespace model {
 
+uint64_t Shown(unsigned __int128 amount) {
+  return static_cast<uint64_t>(std::min<unsigned __int128>(amount, kUnlimitedBytes));
+}
+
 std::string IdsText(const std::vector<uint64_t>& ids) { return absl::StrJoin(ids, ", "); }
 
 Model::Model() {
@@ -335,7 +339,7 @@ bool Model::IsInRegion(uint64_t region, uint64_t region_or_group) const {
 
 uint64_t Model::UsageOf(uint64_t cgroup, uint64_t region) const {
   const auto usage = usage_.find({cgroup, region});
-  return usage == usage_.end() ? 0 : static_cast<uint64_t>(usage->second);
+  return usage == usage_.end() ? 0 : Shown(usage->second);
 }
 
 void Model::TakeOff(uint64_t cgroup, uint64_t region, uint64_t bytes) {

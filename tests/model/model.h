@@ -332,6 +332,9 @@ class Model {
   View view_;
 };
 
+// As amounts are shown: what is beyond the largest of them is "max".
+uint64_t Shown(unsigned __int128 amount);
+
 // Joins with ", ".
 std::string IdsText(const std::vector<uint64_t>& ids);
 

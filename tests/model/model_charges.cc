@@ -15,11 +15,6 @@ namespace {
 
 constexpr int64_t kSkewUs = 60000000;
 
-// Amounts that are shown are at most 2^63-1.
-uint64_t Shown(unsigned __int128 amount) {
-  return static_cast<uint64_t>(std::min<unsigned __int128>(amount, kUnlimitedBytes));
-}
-
 }  // namespace
 
 std::string Model::CheckItem(const Item& item, bool is_reservation) const {

@@ -75,7 +75,7 @@ std::string Model::ReportMeasured(const Command& c) {
         attributed += item.measured.value_or(seen.items_measured ? 0 : item.bytes);
       }
     }
-    region.attributed = static_cast<uint64_t>(std::min<Amount>(attributed, kUnlimitedBytes));
+    region.attributed = Shown(attributed);
     region.device_used = seen.used;
     region.device_used_at_us = c.time_us;
   }

@@ -241,7 +241,7 @@ std::string Model::SetLimits(const Command& c) {
       const auto found = s_.pools.find({cgroup->id, region->id});
       if (found != s_.pools.end()) pool = found->second;
       const auto used = usage_.find({cgroup->id, region->id});
-      if (used != usage_.end()) usage = static_cast<uint64_t>(used->second);
+      if (used != usage_.end()) usage = Shown(used->second);
     }
     if (change.etag.has_value() && *change.etag != pool.etag) return "ABORTED ETAG_MISMATCH";
     if (change.max.has_value() && *change.max < usage && *change.max < pool.max && !c.flag &&
@@ -296,7 +296,7 @@ std::string Model::SetLimits(const Command& c) {
     const std::map<Key, Pool>& pools = c.validate_only ? before.pools : s_.pools;
     const auto pool = pools.find(result.key);
     absl::StrAppend(&answer, " {", c.limits[i].cgroup, ":", c.limits[i].region,
-                    " usage=", used == usage_.end() ? 0 : static_cast<uint64_t>(used->second),
+                    " usage=", used == usage_.end() ? 0 : Shown(used->second),
                     " min=", result.pool.min, " low=", result.pool.low, " max=", result.pool.max,
                     " observed=", result.pool.is_observed,
                     " etag=", pool == pools.end() ? 0 : pool->second.etag, "}");

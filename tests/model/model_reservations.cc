@@ -140,19 +140,19 @@ std::string Model::Commit(const Command& c) {
   if (!refused.empty()) return refused;
 
   const std::vector<ChargedItem> before = charge.items;
-  uint64_t placed = 0, given_back = 0;
+  Amount placed = 0, given_back = 0;
   std::vector<uint64_t> regions, bytes;
   for (size_t i = 0; i < from.size(); ++i) {
     const ChargedItem& item = before[from[i]];
     regions.push_back(c.placements.empty() ? item.region : FindRegion(c.placements[i].region)->id);
     bytes.push_back(c.placements.empty() ? item.bytes : c.placements[i].bytes);
-    placed = std::min(placed + bytes[i], kUnlimitedBytes);
+    placed += bytes[i];
     charge.items[from[i]].bytes -= bytes[i];
   }
   for (const size_t used : std::set<size_t>(from.begin(), from.end())) {
     ChargedItem& item = charge.items[used];
     if (RegionOf(item.region)->is_group) continue;
-    given_back = std::min(given_back + item.bytes, kUnlimitedBytes);
+    given_back += item.bytes;
     item.bytes = 0;
   }
   for (size_t i = 0; i < from.size(); ++i) Hold(&charge, from[i], regions[i], bytes[i]);
@@ -164,7 +164,7 @@ std::string Model::Commit(const Command& c) {
   charge.commits[c.commit_id] = sent.ToString();
   s_.charges[c.charge_id] = charge;
   is_changed_ = true;
-  return absl::StrCat("OK placed=", placed, " given_back=", given_back, would_refuse);
+  return absl::StrCat("OK placed=", Shown(placed), " given_back=", Shown(given_back), would_refuse);
 }
 
 Model::Amount Model::GiveBack(const std::string& charge_id, int64_t time_us) {
@@ -195,9 +195,9 @@ std::string Model::Cancel(const Command& c) {
     return "OK NEVER_SEEN 0 freed: ";
   }
   if (!s_.charges[c.charge_id].is_reserved()) return "OK NOTHING_RESERVED 0 freed: ";
-  const Amount bytes = std::min<Amount>(GiveBack(c.charge_id, c.time_us), kUnlimitedBytes);
+  const Amount bytes = GiveBack(c.charge_id, c.time_us);
   const std::string freed = IdsText(Collect());
-  return absl::StrCat("OK CANCELLED ", static_cast<uint64_t>(bytes), " freed: ", freed);
+  return absl::StrCat("OK CANCELLED ", Shown(bytes), " freed: ", freed);
 }
 
 std::string Model::Renew(const Command& c) {

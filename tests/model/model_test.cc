@@ -32,7 +32,7 @@ using ::testing::Key;
 
 struct Options {
   uint64_t seed = 1;
-  uint64_t episodes = 600;
+  uint64_t episodes = 4000;
   uint64_t steps = 250;
   bool is_default = true;
   bool verbose = false;
@@ -111,10 +111,15 @@ void RunEpisode(uint64_t seed, std::map<std::string, int>* seen) {
   ADD_FAILURE() << report << difference;
 }
 
-TEST(ModelTest, LedgerAnswersAndLooksAsTheModelOnRandomCommands) {
+// Every so many episodes are a test, so that they can run in parallel.
+constexpr uint64_t kParts = 4;
+
+class ModelTest : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(ModelTest, LedgerAnswersAndLooksAsTheModelOnRandomCommands) {
   std::map<std::string, int> seen;
   const Options& options = GetOptions();
-  for (uint64_t i = 0; i < options.episodes && !HasFailure(); ++i)
+  for (uint64_t i = GetParam(); i < options.episodes && !HasFailure(); i += kParts)
     RunEpisode(options.seed + i, &seen);
   uint64_t steps = 0;
   for (const auto& [answer, count] : seen) steps += static_cast<uint64_t>(count);
@@ -284,6 +289,8 @@ TEST(ModelTest, LedgerAnswersAndLooksAsTheModelOnRandomCommands) {
     EXPECT_THAT(seen, Contains(Key(std::string(answer)))) << "never answered";
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Part, ModelTest, ::testing::Range<uint64_t>(0, kParts));
 
 // The canary of the comparison.
 TEST(DifferenceTest, EveryNumberCounts) {

@@ -34,7 +34,7 @@ View Model::Look() const {
   const Usage usage = UsageNow();
   const auto usage_of = [&](const Key& key) {
     const auto used = usage.find(key);
-    return used == usage.end() ? 0 : static_cast<uint64_t>(used->second);
+    return used == usage.end() ? 0 : Shown(used->second);
   };
   for (const Region& region : s_.regions) {
     RegionRow row;
@@ -49,31 +49,36 @@ View Model::Look() const {
     row.reserved = region.reserved;
     row.incarnation = region.incarnation;
     row.usage = usage_of({kRoot, region.id});
+    Amount capacity = 0, grantable = 0, reservations = 0, measured = 0, over_grant = 0;
     if (!region.is_group) {
-      row.capacity = region.capacity;
-      row.grantable = GrantableOf(region);
-      row.over = row.usage > row.grantable ? row.usage - row.grantable : 0;
+      capacity = region.capacity;
+      grantable = GrantableOf(region);
+      row.over = row.usage > grantable ? row.usage - GrantableOf(region) : 0;
     }
     for (const Region& other : s_.regions) {
       const std::vector<uint64_t> chain = RegionChain(other.id);
       if (std::count(chain.begin() + 1, chain.end(), region.id) == 0) continue;
       ++(other.is_group ? row.member_groups : row.member_regions);
       if (other.is_group || (StateOf(other) != "READY" && StateOf(other) != "STALE")) continue;
-      row.capacity += other.capacity;
-      row.grantable = std::min(row.grantable + GrantableOf(other), kUnlimitedBytes);
+      capacity += other.capacity;
+      grantable += GrantableOf(other);
     }
     for (const auto& [id, charge] : s_.charges) {
       for (const ChargedItem& item : charge.items) {
         const std::vector<uint64_t> chain = RegionChain(item.region);
         const bool is_here = std::count(chain.begin(), chain.end(), region.id) > 0;
         row.live_items += is_here;
-        if (is_here && item.is_reserved) row.reservations += item.bytes;
+        if (is_here && item.is_reserved) reservations += item.bytes;
         if (!is_here || region.is_group || !item.measured.has_value()) continue;
-        row.measured = std::min(row.measured + *item.measured, kUnlimitedBytes);
-        if (*item.measured <= item.bytes) continue;
-        row.over_grant = std::min(row.over_grant + *item.measured - item.bytes, kUnlimitedBytes);
+        measured += *item.measured;
+        if (*item.measured > item.bytes) over_grant += *item.measured - item.bytes;
       }
     }
+    row.capacity = Shown(capacity);
+    row.grantable = Shown(grantable);
+    row.reservations = Shown(reservations);
+    row.measured = Shown(measured);
+    row.over_grant = Shown(over_grant);
     row.device_used = region.device_used;
     row.device_used_at_us = region.device_used_at_us;
     row.unattributed = UnattributedIn(region);
@@ -107,7 +112,7 @@ View Model::Look() const {
 }
 
 void Model::LookAtCharges(View* view) const {
-  std::map<Key, uint64_t> own;
+  Usage own;
   for (const auto& [id, charge] : s_.charges) {
     ChargeRow row;
     row.id = id;
@@ -145,9 +150,9 @@ void Model::LookAtCharges(View* view) const {
     row.cgroup = key.first;
     row.region = key.second;
     const auto used = usage.find(key);
-    if (used != usage.end()) row.usage = static_cast<uint64_t>(used->second);
-    row.own = own[key];
-    row.peak = static_cast<uint64_t>(pool.peak);
+    if (used != usage.end()) row.usage = Shown(used->second);
+    row.own = Shown(own[key]);
+    row.peak = Shown(pool.peak);
     row.min = pool.min;
     row.low = pool.low;
     row.max = key.first == kRoot ? LimitOf(key) : pool.max;

@@ -21,7 +21,7 @@ class PlanCheck {
 
   std::string Run() {
     const EvictPlan plan = EvictCandidates(state_, request_);
-    uint64_t total = 0;
+    unsigned __int128 total = 0;
     for (const Victim& victim : plan.victims) {
       total += victim.evict.value();
       std::string wrong = CheckVictim(victim);
