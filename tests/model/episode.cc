@@ -16,27 +16,16 @@
 #include "core/headroom.h"
 #include "core/invariants.h"
 #include "core/limit_text.h"
-#include "core/protection.h"
 #include "core/state_restorer.h"
 #include "tests/model/headroom_check.h"
 #include "tests/model/plan_check.h"
+#include "tests/model/protection_check.h"
 
 namespace dmem {
 namespace model {
 namespace {
 
 constexpr int64_t kSkewUs = 60000000;
-
-std::string DecisionText(const EvictAnswer& answer, bool has_numbers) {
-  static constexpr const char* kNames[] = {"MAY_EVICT", "PROTECTED_BY_LOW", "PROTECTED_BY_MIN",
-                                           "OUTSIDE"};
-  std::string text = kNames[static_cast<int>(answer.decision)];
-  if (has_numbers) {
-    absl::StrAppend(&text, " emin=", answer.protection.emin.value(),
-                    " elow=", answer.protection.elow.value());
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -58,7 +47,7 @@ std::string Episode::Step(const Command& command) {
   if (difference.empty()) difference = CheckIds(command);
   // What else is looked at follows from the command, so that a shortened list does the same.
   std::mt19937_64 dice(static_cast<uint64_t>(command.time_us));
-  if (difference.empty()) difference = CompareProtection(dice());
+  if (difference.empty()) difference = CompareSomeProtection(dice());
   if (difference.empty()) difference = CompareFile(dice());
   if (difference.empty() && dice() % 4 == 0) difference = CompareHeadroom(dice());
   if (difference.empty()) difference = CheckPlan(runner_.state(), model_, dice());
@@ -136,38 +125,15 @@ std::string Episode::Restart(int64_t time_us) {
 }
 
 // In one region, relative to one cgroup, for all at or below it.
-std::string Episode::CompareProtection(uint64_t dice) const {
+std::string Episode::CompareSomeProtection(uint64_t dice) const {
   const View& view = model_.view();
   if (view.regions.empty()) return "";
-  const State& state = runner_.state();
-  const RegionRow& region = view.regions[dice % view.regions.size()];
-  const CgroupRow& limit = view.cgroups[(dice >> 8) % view.cgroups.size()];
-  const bool ignore_low = (dice >> 16) % 2 == 0;
-  const bool is_full = (dice >> 17) % 4 == 0;
-  const Index r = state.FindRegion(region.name), l = state.FindCgroup(limit.name);
-  for (const CgroupRow& cgroup : view.cgroups) {
-    const Index c = state.FindCgroup(cgroup.name);
-    const std::string where = absl::StrCat(cgroup.name, " in ", region.name, " relative to ",
-                                           is_full ? "none" : limit.name);
-    std::string decision = DecisionText(EvictValuable(state, is_full ? kNone : l, c, r, ignore_low),
-                                        /*has_numbers=*/false);
-    std::string expected =
-        model_.EvictValuable(is_full ? Model::kNobody : limit.id, cgroup.id, region.id, ignore_low);
-    expected = expected.substr(0, expected.find(' '));
-    if (decision != expected) {
-      return absl::StrCat("evict ", where, ": expected ", expected, "\n     got ", decision);
-    }
-    const Index pool = state.FindPool(c, r);
-    if (pool == kNone || (cgroup.id != limit.id && !model_.IsBelow(cgroup.id, limit.id))) continue;
-    const Model::Protection wanted = model_.Protect(cgroup.id, region.id, limit.id);
-    const EffectiveProtection protection = ProtectionOf(state, pool, l);
-    if (protection.emin.value() != wanted.emin || protection.elow.value() != wanted.elow) {
-      return absl::StrCat("protection of ", cgroup.name, " in ", region.name, " relative to ",
-                          limit.name, ": expected ", wanted.emin, " and ", wanted.elow,
-                          "\n     got ", protection.emin.value(), " and ", protection.elow.value());
-    }
-  }
-  return "";
+  ProtectionQuestion question;
+  question.region = view.regions[dice % view.regions.size()];
+  question.limit = view.cgroups[(dice >> 8) % view.cgroups.size()];
+  question.ignore_low = (dice >> 16) % 2 == 0;
+  question.is_full = (dice >> 17) % 4 == 0;
+  return CompareProtection(runner_.state(), model_, question);
 }
 
 // In one cgroup, one file.

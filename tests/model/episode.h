@@ -44,7 +44,7 @@ class Episode {
     int64_t time_us;
   };
 
-  std::string CompareProtection(uint64_t dice) const;
+  std::string CompareSomeProtection(uint64_t dice) const;
   std::string CompareFile(uint64_t dice) const;
   std::string CompareHeadroom(uint64_t dice) const;
   std::string CheckMaxima(const Command& command) const;
