@@ -11,10 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
-#include "core/charge_walk.h"
 #include "core/check.h"
 #include "core/deadlines.h"
 #include "core/ledger.h"
+#include "core/pool_walk.h"
 #include "core/state_editor.h"
 
 namespace dmem {
@@ -67,21 +67,15 @@ void ResolvedChargeUncharge(benchmark::State& bench) {
   for (int i = 1; i < bench.range(0); ++i)
     cgroup = edit.AddCgroup(static_cast<uint64_t>(i), cgroup, absl::StrCat("c", i), false);
   const Index pool = edit.EnsurePool(cgroup, region);
-  const std::string path = PathOfDepth(static_cast<int>(bench.range(0)));
-  WalkItem item;
-  item.cgroup = path;
-  item.region = "r";
-  item.bytes = ByteCount(kBytes);
-  FindStarts(state, cgroup, region, &item);
+  const PoolWalk walk(&state, pool);
+  const ByteCount bytes(kBytes);
   int64_t time_us = kStartMicros;
   for (auto _ : bench) {
     static_cast<void>(_);
     ++time_us;
-    ChargeWalk walk(state, /*force=*/false);
-    DMEM_CHECK(walk.Check(absl::MakeConstSpan(&item, 1)).ok());
-    edit.AddUsage(pool, item.bytes, time_us);
+    DMEM_CHECK(edit.AddUsageIfRoom(walk, bytes, time_us));
     benchmark::ClobberMemory();
-    edit.SubtractUsage(pool, item.bytes, time_us);
+    edit.SubtractUsage(walk, bytes, time_us);
     benchmark::ClobberMemory();
   }
   edit.RemoveRegion(region);

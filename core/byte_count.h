@@ -48,6 +48,19 @@ class ByteCount {
     return ByteCount(static_cast<uint64_t>(bytes_ - other.bytes_));
   }
 
+  // REQUIRES: the sum is at most 2^63-1.
+  ByteCount PlusChecked(ByteCount other) const {
+    const uint64_t sum = value() + other.value();
+    DMEM_CHECK(static_cast<int64_t>(sum) >= 0);
+    return ByteCount(sum);
+  }
+
+  // REQUIRES: `other` is at most this.
+  ByteCount MinusChecked(ByteCount other) const {
+    DMEM_CHECK(other.bytes_ <= bytes_);
+    return ByteCount(value() - other.value());
+  }
+
   // Returns this - other, or 0 if `other` is more than this.
   constexpr ByteCount MinusOrZero(ByteCount other) const {
     return other.bytes_ > bytes_ ? ByteCount() : ByteCount(value() - other.value());

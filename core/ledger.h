@@ -188,9 +188,18 @@ class Ledger {
   struct ResizeStep;
   absl::StatusOr<Index> CheckChargeId(const ChargeCommand& command,
                                       const Hash128& fingerprint) const;
-  absl::StatusOr<Index> ResolveChargeItem(const ChargeItemSpec& item, bool is_reservation,
+  // Where an item of a charge goes: its pool, kNone if that is yet to be made.
+  struct Place {
+    Index region = kNone;
+    Index pool = kNone;
+  };
+  absl::StatusOr<Place> ResolveChargeItem(const ChargeItemSpec& item, bool is_reservation,
                                           WalkItem* walk, Additions* additions) const;
-  Index ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
+  // Counts the charge's usage if it is plain to see that it is granted; else changes nothing and
+  // returns false.
+  bool CountIfRoom(const ChargeCommand& command, absl::Span<const Place> places);
+  // `is_counted`: by CountIfRoom.
+  Index ApplyCharge(const ChargeCommand& command, absl::Span<const Place> places, bool is_counted,
                     const Hash128& fingerprint, Cause cause);
   void CountRefusal(const ChargeWalk& walk, absl::Time time);
   void CountObserved(const ChargeWalk& walk, const std::vector<CounterRefusal>& described);

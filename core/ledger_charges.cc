@@ -70,8 +70,9 @@ absl::StatusOr<Index> Ledger::CheckChargeId(const ChargeCommand& command,
   return kNone;
 }
 
-absl::StatusOr<Index> Ledger::ResolveChargeItem(const ChargeItemSpec& item, bool is_reservation,
-                                                WalkItem* walk, Additions* additions) const {
+absl::StatusOr<Ledger::Place> Ledger::ResolveChargeItem(const ChargeItemSpec& item,
+                                                        bool is_reservation, WalkItem* walk,
+                                                        Additions* additions) const {
   const Index region = state_.FindRegion(item.region);
   if (region == kNone) return RegionNotFound(item.region);
   const RegionRecord& record = state_.regions[region];
@@ -91,7 +92,9 @@ absl::StatusOr<Index> Ledger::ResolveChargeItem(const ChargeItemSpec& item, bool
   FindStarts(state_, nearest->cgroup, region, walk);
   additions->Add(MissingFor(*nearest, *walk));
   ++additions->items;
-  return region;
+  const Index start = walk->starts.front();
+  const bool exists = nearest->missing == 0 && state_.pools[start].cgroup == nearest->cgroup;
+  return Place{region, exists ? start : kNone};
 }
 
 absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
@@ -108,34 +111,47 @@ absl::StatusOr<ChargeResult> Ledger::Charge(const ChargeCommand& command) {
 
   const bool is_reservation = command.ttl > absl::ZeroDuration();
   absl::InlinedVector<WalkItem, 1> walk_items(command.items.size());
-  absl::InlinedVector<Index, 1> regions(command.items.size());
+  absl::InlinedVector<Place, 1> places(command.items.size());
   Additions additions;
   additions.charges = 1;
   for (size_t i = 0; i < command.items.size(); ++i) {
     walk_items[i].index = static_cast<uint32_t>(i);
-    const absl::StatusOr<Index> region =
+    const absl::StatusOr<Place> place =
         ResolveChargeItem(command.items[i], is_reservation, &walk_items[i], &additions);
-    if (!region.ok()) return region.status();
-    regions[i] = *region;
+    if (!place.ok()) return place.status();
+    places[i] = *place;
   }
   if (absl::Status status = CheckBounds(additions); !status.ok()) return status;
 
-  ChargeWalk walk(state_, command.mode == Mode::kForce);
-  if (absl::Status status = walk.Check(walk_items); !status.ok()) {
-    if (command.mode != Mode::kCheckOnly) CountRefusal(walk, command.time);
-    return status;
+  const bool is_counted = CountIfRoom(command, places);
+  if (!is_counted) {
+    ChargeWalk walk(state_, command.mode == Mode::kForce);
+    if (absl::Status status = walk.Check(walk_items); !status.ok()) {
+      if (command.mode != Mode::kCheckOnly) CountRefusal(walk, command.time);
+      return status;
+    }
+    if (!walk.observed().empty()) result.would_refuse = walk.DescribeObserved(walk_items);
+    if (command.mode == Mode::kCheckOnly) return result;
+    CountObserved(walk, result.would_refuse);
   }
-  if (!walk.observed().empty()) result.would_refuse = walk.DescribeObserved(walk_items);
-  if (command.mode == Mode::kCheckOnly) return result;
-  CountObserved(walk, result.would_refuse);
-  result.charge = ApplyCharge(command, regions, fingerprint, Cause::kCharge);
+  result.charge = ApplyCharge(command, places, is_counted, fingerprint, Cause::kCharge);
   Commit(command.time);
   return result;
 }
 
+// Most charges are of one item, to a pool that is there, with room everywhere: what decides them
+// has counted them as well.
+bool Ledger::CountIfRoom(const ChargeCommand& command, absl::Span<const Place> places) {
+  if (command.mode == Mode::kCheckOnly || places.size() != 1 || places[0].pool == kNone)
+    return false;
+  const ByteCount bytes = command.items[0].bytes;
+  return !bytes.is_zero() && editor().AddUsageIfRoom(PoolWalk(&state_, places[0].pool), bytes,
+                                                     absl::ToUnixMicros(command.time));
+}
+
 // From here on nothing may fail.
-Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> regions,
-                          const Hash128& fingerprint, Cause cause) {
+Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Place> places,
+                          bool is_counted, const Hash128& fingerprint, Cause cause) {
   StateEditor edit = editor();
   changes_.SetCause(cause);
   const int64_t time_us = absl::ToUnixMicros(command.time);
@@ -159,10 +175,11 @@ Index Ledger::ApplyCharge(const ChargeCommand& command, absl::Span<const Index> 
   charge.basis = command.basis;
   Index last_item = kNone;
   for (size_t n = 0; n < command.items.size(); ++n) {
-    const Index cgroup = EnsureCgroup(command.items[n].cgroup);
-    const Index pool = edit.EnsurePool(cgroup, regions[n]);
-    last_item = edit.AddItem(i, last_item, pool,
-                             {command.items[n].bytes, next_sequence(), is_reservation}, time_us);
+    Index pool = places[n].pool;
+    if (pool == kNone)
+      pool = edit.EnsurePool(EnsureCgroup(command.items[n].cgroup), places[n].region);
+    const NewItem item = {command.items[n].bytes, next_sequence(), is_reservation, is_counted};
+    last_item = edit.AddItem(i, last_item, pool, item, time_us);
   }
   return i;
 }

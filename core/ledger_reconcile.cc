@@ -259,10 +259,11 @@ void Ledger::RecordCharge(size_t i, Difference* difference, Reconciliation* r) {
   }
   const ChargeItemSpec items[] = {{spec.cgroup, spec.region, spec.bytes, absl::nullopt}};
   command.items = items;
-  const Index regions[] = {r->regions[i]};
+  const Place places[] = {{r->regions[i], kNone}};
   // A request with this id is another one, whatever it says.
   const Hash128 nobody;
-  const Index charge = ApplyCharge(command, regions, nobody, Cause::kReconcile);
+  const Index charge =
+      ApplyCharge(command, places, /*is_counted=*/false, nobody, Cause::kReconcile);
   state_.charges.Mutable(charge).granted_index = r->charges++;
   SetListed(state_.charges[charge].first_item, true);
 }

@@ -25,6 +25,7 @@ struct PageCounter {
   ByteCount children_min_claims;
   ByteCount children_low_claims;
   Index parent = kNone;
+  bool is_protected = false;  // Has a min or a low, so that its usage claims something.
 
   ByteCount min_claim() const { return Min(usage, min); }
   ByteCount low_claim() const { return Min(usage, low); }

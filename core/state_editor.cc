@@ -12,22 +12,6 @@
 #include "core/state_indexes.h"
 
 namespace dmem {
-namespace {
-
-ByteCount Sum(ByteCount a, ByteCount b) {
-  const absl::optional<ByteCount> sum = a.Plus(b);
-  DMEM_CHECK(sum.has_value());
-  return *sum;
-}
-
-ByteCount Difference(ByteCount a, ByteCount b) {
-  const absl::optional<ByteCount> difference = a.Minus(b);
-  DMEM_CHECK(difference.has_value());
-  return *difference;
-}
-
-}  // namespace
-
 // ---- Regions and groups ----
 
 Index StateEditor::AddRegion(uint64_t id, absl::string_view name, bool is_group) {
@@ -310,6 +294,7 @@ void StateEditor::SetLimits(Index pool, ByteCount min, ByteCount low, ByteCount 
   record.counter.min = min;
   record.counter.low = low;
   record.counter.max = max;
+  record.counter.is_protected = !min.is_zero() || !low.is_zero();
   record.is_observed = observed;
   record.limits_sequence = sequence;
   UpdateClaims(pool, old_min, old_low);
@@ -335,36 +320,74 @@ void StateEditor::UpdateClaims(Index pool, ByteCount old_min, ByteCount old_low)
   const ByteCount min = counter.min_claim(), low = counter.low_claim();
   if (counter.parent == kNone || (min == old_min && low == old_low)) return;
   PageCounter& parent = state_.pools.Mutable(counter.parent).counter;
-  parent.children_min_claims = Sum(Difference(parent.children_min_claims, old_min), min);
-  parent.children_low_claims = Sum(Difference(parent.children_low_claims, old_low), low);
+  parent.children_min_claims = parent.children_min_claims.MinusChecked(old_min).PlusChecked(min);
+  parent.children_low_claims = parent.children_low_claims.MinusChecked(old_low).PlusChecked(low);
 }
 
-void StateEditor::ChangeCounter(Index pool, ByteCount bytes, bool add, __int128 weighted) {
-  PoolRecord& record = state_.pools.Mutable(pool);
-  PageCounter& counter = record.counter;
-  const ByteCount old_min = counter.min_claim(), old_low = counter.low_claim();
-  // State::OverBound, without finding the record again: every charge comes by here.
-  const ByteCount over_bound =
-      counter.parent == kNone ? state_.regions[record.region].grantable : counter.max;
-  const bool was_over = counter.usage > over_bound;
-  counter.usage = add ? Sum(counter.usage, bytes) : Difference(counter.usage, bytes);
-  counter.peak = Max(counter.peak, counter.usage);
-  record.weighted_bytes += weighted;
-  const bool is_over = counter.usage > over_bound;
-  UpdateClaims(pool, old_min, old_low);
+// What follows from a change of a counter's usage where its limits make a difference.
+void StateEditor::FollowUsage(Index pool, ByteCount before) {
+  const PageCounter& counter = state_.pools[pool].counter;
+  UpdateClaims(pool, Min(before, counter.min), Min(before, counter.low));
+  const ByteCount bound = state_.OverBound(pool);
+  const bool was_over = before > bound, is_over = counter.usage > bound;
   if (is_over != was_over) changes_.TurnOver(state_, pool, is_over);
 }
 
-void StateEditor::ChangeUsage(Index pool, ByteCount bytes, bool add, int64_t time_us) {
-  if (bytes.is_zero()) return;
-  const __int128 product = static_cast<__int128>(bytes.value()) * time_us;
-  const __int128 weighted = add ? product : -product;
-  for (Index level = pool; level != kNone; level = state_.pools[level].group_pool) {
-    ByteCount& own = state_.pools.Mutable(level).own;
-    own = add ? Sum(own, bytes) : Difference(own, bytes);
-    for (Index p = level; p != kNone; p = state_.pools[p].counter.parent)
-      ChangeCounter(p, bytes, add, weighted);
+// What follows from a change of usage by `bytes` of all counters of a walk.
+template <bool kAdd>
+void StateEditor::FollowWalk(const PoolWalk& walk, ByteCount bytes) {
+  for (Index level = walk.pool(); level != kNone; level = state_.pools[level].group_pool) {
+    for (Index p = level; p != kNone; p = state_.pools[p].counter.parent) {
+      const ByteCount after = state_.pools[p].counter.usage;
+      FollowUsage(p, kAdd ? after.MinusChecked(bytes) : after.PlusChecked(bytes));
+    }
   }
+}
+
+// Every charge comes by here, and most of its counters have no limit that its bytes matter to: what
+// follows where they do is left to a second pass. kHasRoom: every counter has been seen to have
+// room.
+template <bool kAdd, bool kHasRoom>
+void StateEditor::ChangeUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+  const __int128 product = static_cast<__int128>(bytes.value()) * time_us;
+  const __int128 weighted = kAdd ? product : -product;
+  PoolRecord* const* const end = walk.end();
+  for (PoolRecord* const* level = walk.begin(); level != end; level += walk.depth()) {
+    ByteCount& own = (*level)->own;
+    own = kAdd ? own.PlusChecked(bytes) : own.MinusChecked(bytes);
+  }
+  bool matters = walk.is_protected();
+  for (PoolRecord* const* at = walk.begin(); at != end; ++at) {
+    PageCounter& counter = (*at)->counter;
+    const ByteCount before = counter.usage;
+    const ByteCount after = kHasRoom ? ByteCount(before.value() + bytes.value())
+                            : kAdd   ? before.PlusChecked(bytes)
+                                     : before.MinusChecked(bytes);
+    counter.usage = after;
+    if (kAdd && after > counter.peak) counter.peak = after;
+    (*at)->weighted_bytes += weighted;
+    // What is OVER is above its max too.
+    if (!kHasRoom && __builtin_expect((kAdd ? after : before) > counter.max, 0)) matters = true;
+  }
+  if (__builtin_expect(matters, 0)) FollowWalk<kAdd>(walk, bytes);
+}
+
+bool StateEditor::AddUsageIfRoom(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+  for (PoolRecord* const* at = walk.begin(); at != walk.end(); ++at) {
+    const PageCounter& counter = (*at)->counter;
+    // The sum fits into 64 bits: both are at most 2^63-1.
+    if (counter.usage.value() + bytes.value() > counter.max.value()) return false;
+  }
+  ChangeUsage<true, true>(walk, bytes, time_us);
+  return true;
+}
+
+void StateEditor::AddUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+  if (!bytes.is_zero()) ChangeUsage<true, false>(walk, bytes, time_us);
+}
+
+void StateEditor::SubtractUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+  if (!bytes.is_zero()) ChangeUsage<false, false>(walk, bytes, time_us);
 }
 
 }  // namespace dmem

@@ -17,6 +17,7 @@
 #include "core/changes.h"
 #include "core/cow_table.h"
 #include "core/deadlines.h"
+#include "core/pool_walk.h"
 #include "core/state.h"
 
 namespace dmem {
@@ -25,6 +26,7 @@ struct NewItem {
   ByteCount bytes;
   uint64_t placed_sequence = 0;
   bool is_reserved = false;
+  bool is_counted = false;  // Its usage has been added.
 };
 
 // The structural steps of which the ledger's commands are made. Decides nothing and refuses
@@ -110,11 +112,17 @@ class StateEditor {
   }
   // Adds to, or takes off, a region's pool, its ancestors, and the same in the groups in which it
   // counts.
+  void AddUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us);
+  // Adds if each counter is at most its max with `bytes` more, else changes nothing and returns
+  // false. What it adds would be granted in every mode, and nothing of it refused under OBSERVE.
+  // REQUIRES: bytes > 0.
+  bool AddUsageIfRoom(const PoolWalk& walk, ByteCount bytes, int64_t time_us);
   void AddUsage(Index pool, ByteCount bytes, int64_t time_us) {
-    ChangeUsage(pool, bytes, true, time_us);
+    AddUsage(PoolWalk(&state_, pool), bytes, time_us);
   }
+  void SubtractUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us);
   void SubtractUsage(Index pool, ByteCount bytes, int64_t time_us) {
-    ChangeUsage(pool, bytes, false, time_us);
+    SubtractUsage(PoolWalk(&state_, pool), bytes, time_us);
   }
 
   // ---- Charges ----
@@ -182,8 +190,11 @@ class StateEditor {
   // Gives every pool of the region its counterpart in the group in which it counts.
   void LinkPoolsToGroup(Index region);
   void RemovePool(Index pool);
-  void ChangeUsage(Index pool, ByteCount bytes, bool add, int64_t time_us);
-  void ChangeCounter(Index pool, ByteCount bytes, bool add, __int128 weighted);
+  template <bool kAdd, bool kHasRoom>
+  void ChangeUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us);
+  template <bool kAdd>
+  void FollowWalk(const PoolWalk& walk, ByteCount bytes);
+  void FollowUsage(Index pool, ByteCount before);
   // Brings the claims that `pool` has at its parent from `old_min`, `old_low` to what its counter
   // says.
   void UpdateClaims(Index pool, ByteCount old_min, ByteCount old_low);

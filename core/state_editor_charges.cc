@@ -43,7 +43,7 @@ Index StateEditor::AddItem(Index charge, Index last_item, Index pool, const NewI
     state_.items.Mutable(last_item).next_in_charge = i;
   }
   CountItem(pool, true);
-  AddUsage(pool, added.bytes, time_us);
+  if (!added.is_counted) AddUsage(pool, added.bytes, time_us);
   changes_.AddItem(state_, i);
   return i;
 }

@@ -166,7 +166,7 @@ void StateEditor::DetachRegion(Index r, int64_t time_us) {
   for (Index pool = root; pool != kNone; pool = state_.NextInSubtree(pool, root)) {
     const ByteCount own = state_.pools[pool].own;
     const Index group_pool = state_.pools[pool].group_pool;
-    ChangeUsage(group_pool, own, /*add=*/false, time_us);
+    SubtractUsage(group_pool, own, time_us);
     state_.pools.Mutable(pool).group_pool = kNone;
   }
   state_.regions.Mutable(r).is_lost = true;
@@ -178,7 +178,7 @@ void StateEditor::AttachRegion(Index r, int64_t time_us) {
   LinkPoolsToGroup(r);
   const Index root = state_.regions[r].root_pool;
   for (Index pool = root; pool != kNone; pool = state_.NextInSubtree(pool, root)) {
-    ChangeUsage(state_.pools[pool].group_pool, state_.pools[pool].own, /*add=*/true, time_us);
+    AddUsage(state_.pools[pool].group_pool, state_.pools[pool].own, time_us);
   }
 }
 
