@@ -185,9 +185,11 @@ void Writer::EndBatch(bool may_wait) {
     AwaitCommit();
     return;
   }
-  MutexLock lock(&mutex_);
-  commit_state_ = CommitState::kRequested;
-  commit_wake_.NotifyOne();
+  {
+    MutexLock lock(&mutex_);
+    commit_state_ = CommitState::kRequested;
+  }
+  commit_wake_.NotifyOne();  // Not into a lock that is held.
 }
 
 void Writer::Commit(Batch* batch) {
@@ -207,10 +209,14 @@ void Writer::CommitLoop() {
       if (commit_state_ == CommitState::kStop) return;
     }
     Commit(&in_flight_);
-    MutexLock lock(&mutex_);
-    commit_state_ = CommitState::kEnded;
-    commit_ended_.store(true, std::memory_order_release);
-    if (waiting_) wake_.NotifyOne();
+    bool wake = false;
+    {
+      MutexLock lock(&mutex_);
+      commit_state_ = CommitState::kEnded;
+      commit_ended_.store(true, std::memory_order_release);
+      wake = std::exchange(waiting_, false);
+    }
+    if (wake) wake_.NotifyOne();
   }
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "rocksdb/env.h"
 #include "rocksdb/file_system.h"
+#include "server/store/prepared_log.h"
 #include "server/store/table_check.h"
 
 namespace dmem::server {
@@ -91,6 +92,8 @@ class KeepingFileSystem : public rocksdb::FileSystemWrapper {
 
   IOStatus NewWritableFile(const std::string& name, const FileOptions& options,
                            std::unique_ptr<FSWritableFile>* result, IODebugContext* dbg) override {
+    if (absl::EndsWith(name, ".log"))
+      return Wrapped(NewPreparedLog(target(), name, options, result, dbg), result);
     return Wrapped(target()->NewWritableFile(name, options, result, dbg), result);
   }
   IOStatus ReopenWritableFile(const std::string& name, const FileOptions& options,

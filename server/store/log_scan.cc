@@ -60,6 +60,7 @@ LogScan ScanLog(absl::string_view contents) {
     const size_t left_in_block = kBlockBytes - offset % kBlockBytes;
     if (left_in_block < kHeaderBytes) offset += left_in_block;  // Padding: carries nothing.
     if (offset >= contents.size()) {
+      scan.data_bytes = contents.size();
       scan.damaged = in_record;
       return scan;
     }
@@ -67,6 +68,8 @@ LogScan ScanLog(absl::string_view contents) {
     const bool begins =
         fragment.has_value() && (fragment->type == kFull || fragment->type == kFirst);
     if (!fragment.has_value() || begins == in_record) {
+      scan.data_bytes = contents.find_last_not_of('\0') + 1;  // 0 if there is none.
+      if (scan.data_bytes <= offset && !in_record) return scan;
       scan.damaged = true;
       scan.record_after_damage = begins || RecordBeginsAfter(contents, offset);
       return scan;

@@ -14,7 +14,10 @@ namespace dmem::server {
 struct LogScan {
   uint64_t records = 0;      // Whole records before the damage.
   uint64_t valid_bytes = 0;  // Where the last of them ends.
-  bool damaged = false;      // Something after `valid_bytes` is not a whole record.
+  // Up to here something was written: what follows is zeros, which were there before it (see
+  // prepared_log.h).
+  uint64_t data_bytes = 0;
+  bool damaged = false;  // Something after `valid_bytes` is not a whole record.
   // A record begins after the damage. Records are synced one by one, each before the next is
   // written, so the damaged one had been synced: this is not a torn write.
   bool record_after_damage = false;

@@ -121,12 +121,29 @@ TEST(LogScanTest, ZerosInTheMiddleAreDamage) {
   EXPECT_EQ(scan.records, 2u);
 }
 
-TEST(LogScanTest, ZerosAtTheEndAreATornTail) {
+TEST(LogScanTest, ZerosAtTheEndWerePreparedForWhatIsYetToComeAndAreNoDamage) {
+  const LogWriter log = SampleLog();
+  for (const size_t zeros : {1, 6, 7, 8, 70000}) {
+    const LogScan scan = ScanLog(log.contents() + std::string(zeros, '\0'));
+    EXPECT_FALSE(scan.damaged) << zeros;
+    EXPECT_EQ(scan.records, 10u) << zeros;
+    EXPECT_EQ(scan.valid_bytes, log.contents().size()) << zeros;
+  }
+  EXPECT_FALSE(ScanLog(std::string(100000, '\0')).damaged);
+}
+
+TEST(LogScanTest, RecordTornBeforePreparedZerosIsDamageThatEndsWithItsBytes) {
   LogWriter log = SampleLog();
-  const LogScan scan = ScanLog(log.contents() + std::string(70000, '\0'));
-  EXPECT_TRUE(scan.damaged);
-  EXPECT_FALSE(scan.record_after_damage);
-  EXPECT_EQ(scan.valid_bytes, log.contents().size());
+  const size_t whole = log.contents().size();
+  log.Add(std::string(60000, 'w'));
+  // In the header, in the first fragment, and after it.
+  for (const size_t written : {whole + 5, whole + 500, size_t{32768} * 4 + 100}) {
+    const LogScan scan = ScanLog(log.contents().substr(0, written) + std::string(70000, '\0'));
+    EXPECT_TRUE(scan.damaged) << written;
+    EXPECT_FALSE(scan.record_after_damage) << written;
+    EXPECT_EQ(scan.valid_bytes, whole) << written;
+    EXPECT_EQ(scan.data_bytes, written) << written;
+  }
 }
 
 // A record of several fragments may reach the disk out of order: its end without its beginning.

@@ -151,7 +151,7 @@ absl::StatusOr<LogInspection> RocksDbDatabase::InspectLogs(const DatabaseOptions
     } else if (scan.damaged) {
       result.torn_file = path;
       result.torn_at = scan.valid_bytes;
-      result.torn_bytes = contents.size() - scan.valid_bytes;
+      result.torn_bytes = std::max(scan.data_bytes, scan.valid_bytes) - scan.valid_bytes;
       result.records_after = scan.record_after_damage;
     }
   }

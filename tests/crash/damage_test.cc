@@ -213,7 +213,7 @@ class DamageTest : public ::testing::Test {
     std::sort(files.begin(), files.end());
     for (const fs::path& path : files) {
       const std::string file = path.lexically_relative(sample.directory);
-      const uint64_t size = fs::file_size(path);
+      const uint64_t size = DataBytes(path);
       Check(
           sample, file, "gone", [](const std::string& copy) { fs::remove(copy); }, &counts);
       if (size == 0) continue;
@@ -243,6 +243,14 @@ class DamageTest : public ::testing::Test {
     std::printf("%zu files; %d starts refused, %d complete, %d without a tail\n", files.size(),
                 counts.refused, counts.complete, counts.dropped);
     return counts;
+  }
+
+  // Without the zeros that a killed dmemd leaves at the end of its log.
+  static uint64_t DataBytes(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string contents((std::istreambuf_iterator<char>(file)),
+                               std::istreambuf_iterator<char>());
+    return path.extension() == ".log" ? contents.find_last_not_of('\0') + 1 : contents.size();
   }
 
   static void Flip(const std::string& path, uint64_t at, int bit) {
