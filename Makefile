@@ -31,10 +31,16 @@ test: ## lint and run all tests but the deep ones; the last line counts them
 check-deep: ## all tests, deep ones too, with ASan and UBSan, some with TSan, and clang-tidy (long)
 	@tools/test --deep $(STEPS)
 
+# SUITES="core service growth long_reads" does some; ROUNDS=7.
+.PHONY: bench
+bench: ## measure everything, against echo and peers; one table, samples, and docs (half an hour)
+	@tools/setup build bench
+	@/usr/bin/python3 bench/run.py --rounds=$(or $(ROUNDS),7) --update-docs $(SUITES)
+
 .PHONY: bench-smoke
-bench-smoke: ## compare unary and batched Charge with a no-op echo, in one table
+bench-smoke: ## compare unary and batched Charge with a no-op echo, in one table (a minute)
 	@tools/setup build
-	@tools/bench-smoke
+	@python3 bench/run.py --smoke
 
 .PHONY: lint
 lint: ## check the format and the project's rules

@@ -4,6 +4,7 @@
 #include "core/eviction.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <string>
 #include <tuple>
@@ -136,18 +137,30 @@ struct Turn {
   }
 };
 
-// Sorts turns by the names of their candidates. Most begin alike, and each is somewhere else in
-// memory: comparing whole paths took longer than all the rest of a plan. So names are copied
-// together, and sorted eight bytes at a time.
+// Most plans end after a few turns of very many: order is made from the front, twice as much each
+// time.
+constexpr size_t kFirstOrdered = 512;
+
+// Sorts turns by the names of their candidates, as far as asked. Most begin alike, and each is
+// somewhere else in memory: comparing whole paths took longer than all the rest of a plan. So names
+// are copied together, and sorted eight bytes at a time.
 class NameSorter {
  public:
   NameSorter(const State& state, const std::vector<Candidate>& candidates)
       : state_(state), candidates_(candidates) {}
 
-  void Sort(Turn* turns, size_t size) {
+  // Begins with `size` other turns; they stay the caller's.
+  void Begin(Turn* turns, size_t size) {
+    turns_ = turns;
+    sorted_ = 0;
     CollectNames(turns, size);
-    Sort(0, size, 0);
-    for (size_t i = 0; i < size; ++i) turns[i] = keys_[i].turn;
+  }
+  // Brings the next turns in order. Returns how many of them are, from the first one on.
+  size_t SortMore() {
+    const size_t until = std::min(keys_.size(), std::max(kFirstOrdered, 2 * sorted_));
+    Sort(sorted_, keys_.size(), 0, until);
+    for (; sorted_ < until; ++sorted_) turns_[sorted_] = keys_[sorted_].turn;
+    return sorted_;
   }
 
  private:
@@ -200,21 +213,29 @@ class NameSorter {
     return name;
   }
 
-  // Sorts a part of keys_ of which the names are the same up to `offset`. Ends, as no two names are
-  // the same, nor are they with NULs after them.
-  void Sort(size_t begin, size_t end, size_t offset) {
+  // Sorts a part of keys_ of which the names are the same up to `offset`, at least up to the
+  // `until`th key. Ends, as no two names are the same, nor are they with NULs after them.
+  void Sort(size_t begin, size_t end, size_t offset, size_t until) {
     bool differ = false;
     for (size_t i = begin; i < end; ++i) {
       keys_[i].part = PartOf(keys_[i], offset);
       differ |= keys_[i].part != keys_[begin].part;
     }
-    if (!differ) return Sort(begin, end, offset + 8);
-    std::sort(keys_.begin() + begin, keys_.begin() + end,
-              [](const Key& a, const Key& b) { return a.part < b.part; });
-    while (begin < end) {
+    if (!differ) return Sort(begin, end, offset + 8, until);
+    const auto at = [this](size_t i) { return keys_.begin() + static_cast<std::ptrdiff_t>(i); };
+    const auto is_before = [](const Key& a, const Key& b) { return a.part < b.part; };
+    if (until < end) {
+      std::nth_element(at(begin), at(until), at(end), is_before);
+      const uint64_t last = keys_[until].part;
+      end = static_cast<size_t>(
+          std::partition(at(until), at(end), [last](const Key& k) { return k.part == last; }) -
+          keys_.begin());
+    }
+    std::sort(at(begin), at(end), is_before);
+    while (begin < std::min(end, until)) {
       size_t next = begin + 1;
       while (next < end && keys_[next].part == keys_[begin].part) ++next;
-      if (next - begin > 1) Sort(begin, next, offset + 8);
+      if (next - begin > 1) Sort(begin, next, offset + 8, until);
       begin = next;
     }
   }
@@ -239,6 +260,8 @@ class NameSorter {
 
   const State& state_;
   const std::vector<Candidate>& candidates_;
+  Turn* turns_ = nullptr;
+  size_t sorted_ = 0;
   std::vector<Key> keys_;
   std::vector<Cgroup> cgroups_;
   std::string names_;
@@ -274,30 +297,54 @@ class Planner {
   bool IsEnough() const { return plan_.total >= request_.bytes_needed; }
 
   void TakeTurns(int tier) {
-    std::vector<Turn> turns = OrderOf(tier);
+    std::vector<Turn> turns = TurnsOf(tier);
     NameSorter names(state_, candidates_);
+    size_t ordered = 0;
     for (size_t begin = 0; begin < turns.size() && !IsEnough();) {
+      if (begin == ordered) ordered = OrderMore(ordered, &turns);
       size_t end = begin + 1;
-      while (end < turns.size() && turns[end].IsTieWith(turns[begin])) ++end;
+      while (end < ordered && turns[end].IsTieWith(turns[begin])) ++end;
       // By name only where that decides and the plan gets so far.
-      if (end - begin > 1) names.Sort(&turns[begin], end - begin);
-      for (; begin < end && !IsEnough(); ++begin) {
-        PrefetchTurn(turns, begin);
+      const size_t first = begin;
+      const bool is_tie = end - first > 1;
+      if (is_tie) names.Begin(&turns[first], end - first);
+      for (size_t named = is_tie ? first : end; begin < end && !IsEnough(); ++begin) {
+        if (begin == named) named = first + names.SortMore();
+        PrefetchTurn(turns, begin, named);
         TakeTurn(&candidates_[turns[begin].candidate], tier);
       }
     }
   }
 
+  // Brings more of the turns in order, from the `from`th on, whole ties at a time. Returns up to
+  // where.
+  static size_t OrderMore(size_t from, std::vector<Turn>* turns) {
+    const auto begin = turns->begin() + static_cast<std::ptrdiff_t>(from);
+    const size_t more = std::max(kFirstOrdered, from);
+    if (turns->size() - from <= 2 * more) {
+      std::sort(begin, turns->end());
+      return turns->size();
+    }
+    const auto last = begin + static_cast<std::ptrdiff_t>(more);
+    std::nth_element(begin, last, turns->end());
+    const Turn tie = *last;
+    const auto end =
+        std::partition(last, turns->end(), [&tie](const Turn& t) { return t.IsTieWith(tie); });
+    std::sort(begin, last);
+    return static_cast<size_t>(end - turns->begin());
+  }
+
   // Turns go all over memory: asks early for what the next ones read.
-  void PrefetchTurn(const std::vector<Turn>& turns, size_t turn) const {
+  void PrefetchTurn(const std::vector<Turn>& turns, size_t turn, size_t ordered) const {
     constexpr size_t kAhead = 8;
-    if (turn + 2 * kAhead >= turns.size()) return;
+    if (turn + 2 * kAhead >= ordered) return;
     __builtin_prefetch(&candidates_[turns[turn + 2 * kAhead].candidate]);
     const Candidate& candidate = candidates_[turns[turn + kAhead].candidate];
     if (candidate.is_guarded) planned_.Prefetch(candidate.pool);
   }
 
-  std::vector<Turn> OrderOf(int tier) const {
+  // In no order.
+  std::vector<Turn> TurnsOf(int tier) const {
     std::vector<Turn> turns;
     turns.reserve(candidates_.size());
     for (uint32_t i = 0; i < candidates_.size(); ++i) {
@@ -307,7 +354,6 @@ class Planner {
           tier == 2 ? c.protection.emin : Max(c.protection.emin, c.protection.elow);
       turns.push_back({c.priority, i, c.usage.MinusOrZero(protection)});
     }
-    std::sort(turns.begin(), turns.end());
     return turns;
   }
 

@@ -7,6 +7,7 @@
 #include <future>
 #include <utility>
 
+#include "server/base/background_thread.h"
 #include "server/clock.h"
 #include "server/log.h"
 #include "server/recovery.h"
@@ -53,6 +54,7 @@ absl::Status Checkpointer::Stop() {
 }
 
 void Checkpointer::Loop() {
+  BecomeBackgroundThread();
   int64_t last_ns = MonotonicNanoseconds();
   for (;;) {
     {

@@ -3,6 +3,8 @@
 
 // dmemd: the flags, and the process around a Server.
 
+#include <malloc.h>
+
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -89,6 +91,10 @@ int main(int argc, char** argv) {
   dmem::server::SetLogLevel(*dmem::server::ParseLogLevel(config.log_level));
   // gRPC locks through Abseil's mutexes, which Debian builds to look for deadlocks at every lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  // Blocks of a batch's messages and records come and go many times a second: kept, they need not
+  // be cleared by the kernel each time.
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
   dmem::server::StopSignals signals;  // Before the first thread, which inherits the mask.
   auto store = dmem::server::MakeStore(config);
   if (!store.ok()) return Fail(store.status(), kExitError);

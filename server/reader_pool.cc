@@ -3,19 +3,12 @@
 
 #include "server/reader_pool.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <utility>
 
 #include "core/check.h"
+#include "server/base/background_thread.h"
 
 namespace dmem::server {
-
-namespace {
-constexpr int kNiceness = 10;
-}  // namespace
 
 ReaderPool::ReaderPool(size_t threads, size_t queue_max) : queue_max_(queue_max) {
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { Loop(); });
@@ -70,8 +63,7 @@ void ReaderPool::Stop() {
 }
 
 void ReaderPool::Loop() {
-  // On Linux a thread has a niceness of its own. Without it reads are only less polite.
-  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness));
+  BecomeBackgroundThread();
   for (;;) {
     std::function<bool()> step;
     {

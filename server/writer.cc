@@ -164,8 +164,8 @@ void Writer::RunTasks() {
 // Sends the batch that is filling on its way. May wait for the disk itself if `may_wait`.
 // REQUIRES: none is in flight.
 void Writer::EndBatch(bool may_wait) {
-  Batch batch = std::move(filling_);
-  filling_ = Batch();
+  Batch batch = std::exchange(filling_, Batch());
+  filling_.record = std::exchange(spare_record_, std::string());
   batch.first_sequence = stats_.committed_sequence.load(std::memory_order_relaxed) + 1;
   batch.last_sequence = ledger_->state().scalars.sequence;
   // What changed without an entry would be lost at a restart.
@@ -228,8 +228,7 @@ void Writer::AwaitCommit() {
     commit_state_ = CommitState::kIdle;
     commit_ended_.store(false, std::memory_order_relaxed);
   }
-  Batch batch = std::move(in_flight_);
-  in_flight_ = Batch();
+  Batch batch = std::exchange(in_flight_, Batch());
   is_in_flight_ = false;
   if (!batch.committed.ok()) {
     const absl::Status error = batch.committed;
@@ -238,6 +237,8 @@ void Writer::AwaitCommit() {
     return;
   }
   stats_.committed_sequence.store(batch.last_sequence, std::memory_order_release);
+  batch.record.clear();
+  spare_record_ = std::move(batch.record);
   if (!filling_.record.empty()) EndBatch(/*may_wait=*/false);
   Answer(std::move(batch), absl::OkStatus());
 }

@@ -208,6 +208,7 @@ class Writer {
   Batch filling_;
   Batch in_flight_;
   bool is_in_flight_ = false;
+  std::string spare_record_;  // Empty, with the memory of one that is durable.
   size_t last_batch_tasks_ = 0;
   std::weak_ptr<const Snapshot> snapshot_;  // The last one taken.
   uint64_t snapshot_sequence_ = 0;

@@ -14,7 +14,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "absl/types/optional.h"
@@ -103,10 +102,10 @@ class Round {
     const Clock::duration distance = Seconds(1 / options_.rate);
     for (const std::unique_ptr<Caller>& caller : callers_) idle_.push_back(caller.get());
     for (Clock::time_point due = started_; due < end_; due += distance) {
-      std::this_thread::sleep_until(due);
       Caller* caller = nullptr;
       {
         std::unique_lock<std::mutex> lock(mutex_);
+        changed_.wait_until(lock, due, [] { return false; });
         changed_.wait(lock, [this] { return !idle_.empty(); });
         caller = idle_.back();
         idle_.pop_back();

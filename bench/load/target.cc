@@ -5,7 +5,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -24,16 +23,6 @@ std::string TenantPath(int tenant) { return absl::StrCat("/bench-", tenant); }
 std::string JobPath(int tenant, int job) { return absl::StrCat(TenantPath(tenant), "/job-", job); }
 std::string LeafPath(int tenant, int job) { return absl::StrCat(JobPath(tenant, job), "/pod"); }
 
-// Calls `call` with a context, and ends the process unless it succeeds or `may_fail_with`.
-void Send(const std::string& what, const std::function<grpc::Status(grpc::ClientContext*)>& call,
-          grpc::StatusCode may_fail_with = grpc::StatusCode::OK) {
-  grpc::ClientContext context;
-  context.set_wait_for_ready(true);
-  context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-  const grpc::Status status = call(&context);
-  if (status.error_code() != may_fail_with) DieUnlessOk(what, status);
-}
-
 }  // namespace
 
 void Die(const std::string& what) {
@@ -43,6 +32,15 @@ void Die(const std::string& what) {
 
 void DieUnlessOk(const std::string& what, const grpc::Status& status) {
   if (!status.ok()) Die(absl::StrCat(what, ": ", status.error_message()));
+}
+
+void Send(const std::string& what, const std::function<grpc::Status(grpc::ClientContext*)>& call,
+          grpc::StatusCode may_fail_with) {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
+  const grpc::Status status = call(&context);
+  if (status.error_code() != may_fail_with) DieUnlessOk(what, status);
 }
 
 Target::Target(const std::string& address, int connections) {
@@ -89,11 +87,15 @@ void MakeObjects(const Target& target) {
   }
 }
 
-void FillCharge(const ChargeNumbers& numbers, uint64_t number, v1::ChargeRequest* request) {
-  request->set_charge_id(numbers.IdOf(number));
+void StampNow(v1::ChargeRequest* request) {
   const int64_t now_us = absl::ToUnixMicros(absl::Now());
   request->mutable_created_at()->set_seconds(now_us / 1000000);
   request->mutable_created_at()->set_nanos(static_cast<int32_t>(now_us % 1000000) * 1000);
+}
+
+void FillCharge(const ChargeNumbers& numbers, uint64_t number, v1::ChargeRequest* request) {
+  request->set_charge_id(numbers.IdOf(number));
+  StampNow(request);
   v1::ChargeItem* const item =
       request->items_size() > 0 ? request->mutable_items(0) : request->add_items();
   const int i = static_cast<int>(number % (uint64_t{kTenants} * kJobsPerTenant));

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,11 @@ inline constexpr std::chrono::seconds kCallTimeout(30);
 // Ends the process with exit code 1 and the text on stderr.
 [[noreturn]] void Die(const std::string& what);
 void DieUnlessOk(const std::string& what, const grpc::Status& status);
+
+// Calls `call` with a context that waits for the server. Ends the process unless it succeeds or
+// fails with `may_fail_with`.
+void Send(const std::string& what, const std::function<grpc::Status(grpc::ClientContext*)>& call,
+          grpc::StatusCode may_fail_with = grpc::StatusCode::OK);
 
 // A server, over some connections: node agents have one each.
 class Target {
@@ -51,6 +57,9 @@ class ChargeNumbers {
 
 // Makes the regions, tenants and jobs, where they are missing.
 void MakeObjects(const Target& target);
+
+// Its created_at is now, in microseconds.
+void StampNow(v1::ChargeRequest* request);
 
 // A charge of 1 MiB: four counters, of the device, tenant, job and leaf.
 void FillCharge(const ChargeNumbers& numbers, uint64_t number, v1::ChargeRequest* request);
