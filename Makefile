@@ -31,7 +31,7 @@ test: ## lint and run all tests but the deep ones; the last line counts them
 check-deep: ## all tests, deep ones too, with ASan and UBSan, some with TSan, and clang-tidy (long)
 	@tools/test --deep $(STEPS)
 
-# SUITES="core service growth long_reads" does some; ROUNDS=7.
+# SUITES="core service growth peers long_reads" does some; ROUNDS=7.
 .PHONY: bench
 bench: ## measure everything, against echo and peers; one table, samples, and docs (half an hour)
 	@tools/setup build bench

@@ -18,7 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from bench.harness import bars, document, machine, results, servers, suites  # noqa: E402
+from bench.harness import bars, document, machine, peers, results, servers, suites  # noqa: E402
 
 RESULTS = os.path.join(servers.ROOT, 'bench', 'results')
 TARGETS = ('//server:dmemd', '//bench:echo_server', '//bench:core_bench', '//bench:core_memory',
@@ -46,6 +46,7 @@ SUITES = {
     'core': lambda a, say: suites.core(a.rounds, say),
     'service': lambda a, say: suites.service(a.rounds, a.seconds, say),
     'growth': lambda a, say: suites.growth(a.rounds, a.seconds, say),
+    'peers': lambda a, say: peers.measure(a.rounds, a.seconds, say),
     'long_reads': lambda a, say: suites.long_reads(a.rounds, max(a.seconds, 4), say),
 }
 
@@ -61,7 +62,10 @@ def main():
         print('[%4.0f s] %s' % (time.monotonic() - started, text), file=sys.stderr, flush=True)
 
     quiet = [] if sys.stderr.isatty() else ['--show_progress_rate_limit=10']
-    if subprocess.run(['bazel', 'build', *quiet, *TARGETS], cwd=servers.ROOT,
+    targets = TARGETS
+    if not arguments.suites or 'peers' in arguments.suites:
+        targets += peers.TARGETS
+    if subprocess.run(['bazel', 'build', *quiet, *targets], cwd=servers.ROOT,
                       stdin=subprocess.DEVNULL, check=False).returncode != 0:
         return 1
     if machine.is_in_memory(servers.SCRATCH):

@@ -3,6 +3,8 @@
 
 #include "core/eviction.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -102,6 +104,40 @@ TEST_F(EvictionTest, TiesAreDecidedByBytesOfThePathThenTheRegion) {
   tree_.Draw("alone", "/a-b use=5; /a/b use=5; /B use=5; /a! use=5");
   EXPECT_THAT(Victims(Plan("", "alone", 100)),
               ElementsAre("/B alone 5", "/a! alone 5", "/a-b alone 5", "/a/b alone 5"));
+}
+
+// Order is made from the front and only as far as a plan gets; ties are larger than one portion.
+TEST_F(EvictionTest, ThousandsOfCandidatesComeInOrderHoweverFarAPlanGets) {
+  struct Expected {
+    uint64_t bytes;
+    std::string path;
+  };
+  std::vector<Expected> expected;
+  for (uint64_t i = 0; i < 6000; ++i) {
+    const uint64_t mixed = i * 2654435761 % 4294967296;
+    const uint64_t bytes = mixed % 10 == 0 ? 5 + mixed % 4000 : 1 + mixed % 3;
+    const std::string path = absl::StrCat("/tenant-", mixed % 7, "/job-", mixed % 1000, "-", i);
+    tree_.Draw("alone", absl::StrCat(path, " use=", bytes));
+    expected.push_back({bytes, path});
+  }
+  std::sort(expected.begin(), expected.end(), [](const Expected& a, const Expected& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.path < b.path;
+  });
+  std::vector<std::string> all;
+  uint64_t total = 0;
+  for (const Expected& e : expected) {
+    all.push_back(absl::StrCat(e.path, " alone ", e.bytes));
+    total += e.bytes;
+  }
+  EXPECT_EQ(Victims(Plan("", "alone", total)), all);
+  uint64_t needed = 0;
+  for (size_t victims = 0; victims < all.size(); ++victims) {
+    needed += expected[victims].bytes;
+    if (victims % 397 != 0) continue;
+    const std::vector<std::string> first(all.begin(),
+                                         all.begin() + static_cast<std::ptrdiff_t>(victims) + 1);
+    ASSERT_EQ(Victims(Plan("", "alone", needed)), first) << victims;
+  }
 }
 
 TEST_F(EvictionTest, AVictimGivesOnlyItsOwnChargesNotItsChildrens) {

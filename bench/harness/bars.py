@@ -111,7 +111,7 @@ def table(all_bars):
         _, low, high = r.spread(bar.numbers)
         text = number(bar.value, bar.unit)
         if len(bar.numbers) > 1:
-            text += ' (%s to %s)' % (number(low), number(high))
+            text += ' (%s to %s)' % (number(low, bar.unit), number(high, bar.unit))
         rows.append((bar.what, text, bound, 'reached' if bar.reached else 'MISSED'))
     return rows
 
