@@ -42,6 +42,9 @@ struct Played {
   std::vector<std::string> hashes;  // "SEQUENCE HASH", in order.
 };
 
+// The program that plays; the test's one argument.
+std::string g_player;
+
 using Words = std::vector<std::string>;
 
 // glibc fills what is allocated and freed with a byte if MALLOC_PERTURB_ says so.
@@ -64,7 +67,7 @@ std::vector<char*> Pointers(Words* words) {
 }
 
 Played Play(Words environment, Words arguments) {
-  arguments.insert(arguments.begin(), "tests/determinism/player");
+  arguments.insert(arguments.begin(), g_player);
   const std::vector<char*> argv = Pointers(&arguments), envp = Pointers(&environment);
   int ends[2];
   if (pipe(ends) != 0) return {};
@@ -216,3 +219,10 @@ TEST_F(LogTest, ACheckpointAndTheRecordsAfterItGiveTheServersHashesInOtherProces
 
 }  // namespace
 }  // namespace dmem::determinism
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  if (argc != 2) return 2;
+  dmem::determinism::g_player = argv[1];
+  return RUN_ALL_TESTS();
+}

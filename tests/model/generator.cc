@@ -64,6 +64,7 @@ uint64_t Generator::Bytes() {
   if (Chance(5)) return 0;
   if (is_huge_ && Chance(25)) return kUnlimitedBytes - (Chance(50) ? 0 : Between(0, 100));
   if (is_huge_ && Chance(25)) return kUnlimitedBytes / 2 + Between(0, 1);
+  if (is_huge_ && Chance(50)) return TebiBytes();
   return Between(1, 40);
 }
 
@@ -71,6 +72,7 @@ uint64_t Generator::LimitBytes() {
   if (Chance(15)) return kUnlimitedBytes;
   if (Chance(15)) return 0;
   if (is_huge_ && Chance(20)) return kUnlimitedBytes - Between(0, 100);
+  if (is_huge_ && Chance(60)) return TebiBytes();
   return Between(1, 100);
 }
 
@@ -92,6 +94,11 @@ Command Generator::Next(const View& view) {
   if (with_sessions_ && !is_early && Chance(28)) {
     const uint64_t kind = Between(0, 99);
     command = kind < 35 ? Tick(view) : kind < 75 ? Lease(view) : Reconcile(view);
+    command.time_us = time_us_;
+    return command;
+  }
+  if (is_huge_ && !is_early && Chance(12)) {
+    command = Family(view);
     command.time_us = time_us_;
     return command;
   }

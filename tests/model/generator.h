@@ -46,6 +46,8 @@ class Generator {
   std::string ChargeId();
   uint64_t Bytes();
   uint64_t LimitBytes();
+  // Products of two of these are beyond 64 bits, their sums far from 2^63.
+  uint64_t TebiBytes();
   ChargeMode Mode();
 
   Command Register(const View& view);
@@ -60,6 +62,8 @@ class Generator {
   Command CreateCgroup();
   Command DeleteCgroup(const View& view);
   Command Configure();
+  // generator_family.cc
+  Command Family(const View& view);
   // generator_held.cc
   Command Reconcile(const View& view);
   Command ReportMeasured(const View& view);
@@ -73,7 +77,7 @@ class Generator {
   std::mt19937_64 random_;
   int64_t time_us_;
   int steps_ = 0;
-  bool is_huge_;                  // Amounts near 2^63 too.
+  bool is_huge_;                  // Amounts of TiB and near 2^63 too.
   bool with_sessions_;            // And time that passes.
   bool is_bounded_;               // Small bounds on the numbers of objects.
   uint64_t regions_, groups_;     // How many names of each.
