@@ -11,6 +11,7 @@ Exits 0 if every bar is reached, 3 if one is missed or not measured, 1 on an err
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ def parse():
     parser.add_argument('--results', default=RESULTS, help='where raw samples go')
     parser.add_argument('--smoke', action='store_true',
                         help='a quick look at the service: no samples are kept')
+    parser.add_argument('--check-peers', action='store_true',
+                        help='only check that peers decide as they must, and keep it in a crash')
     parser.add_argument('--update-docs', action='store_true',
                         help='write the table and the plot to docs/')
     parsed = parser.parse_args()
@@ -53,6 +56,8 @@ SUITES = {
 
 def main():
     arguments = parse()
+    # Servers are stopped then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if arguments.smoke:
         arguments.suites, arguments.rounds = ['service'], min(arguments.rounds, 3)
         arguments.results = tempfile.mkdtemp(prefix='dmemd-bench-')
@@ -63,7 +68,9 @@ def main():
 
     quiet = [] if sys.stderr.isatty() else ['--show_progress_rate_limit=10']
     targets = TARGETS
-    if not arguments.suites or 'peers' in arguments.suites:
+    if arguments.check_peers:
+        targets = peers.TARGETS
+    elif not arguments.suites or 'peers' in arguments.suites:
         targets += peers.TARGETS
     if subprocess.run(['bazel', 'build', *quiet, *targets], cwd=servers.ROOT,
                       stdin=subprocess.DEVNULL, check=False).returncode != 0:
@@ -71,6 +78,9 @@ def main():
     if machine.is_in_memory(servers.SCRATCH):
         say('warning: %s is in memory: a sync there costs nothing' % servers.SCRATCH)
     try:
+        if arguments.check_peers:
+            peers.check_all(say)
+            return 0
         for name in arguments.suites or SUITES:
             measured = SUITES[name](arguments, say)
             measured.facts['machine'] = machine.describe()

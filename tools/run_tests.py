@@ -173,6 +173,8 @@ STEPS = {
     'ubsan': lambda: sanitized('ubsan', without=('no-sanitizer',)),
     'tsan': lambda: sanitized('tsan', only='tsan'),
     'tidy': lambda: check('clang-tidy', ['tools/tidy']),
+    'peers': lambda: check('peers of the benchmark', [
+        'sh', '-c', 'tools/setup bench && python3 bench/run.py --check-peers']),
     'demo': lambda: check('demo', ['env', 'ONCE=1', 'tools/demo']),
 }
 

@@ -91,20 +91,28 @@ void Expect(bool condition, const std::string& what) {
   if (!condition) PeerDie(absl::StrCat("the check failed: ", what));
 }
 
-// What every authority must do with a charge, on counters with room for three.
-void Check(PeerConnection* connection) {
+// What every authority must do with a charge, on counters with room for three; or, `after_crash`,
+// that what was answered then is there.
+void Check(PeerConnection* connection, bool after_crash) {
   constexpr int64_t kBytes = 1 << 20;
-  connection->SetUp(3 * kBytes);
-  const std::string run = absl::StrCat("check-", absl::Hex(absl::ToUnixNanos(absl::Now())), "-");
   const auto charge = [&](const std::string& id, uint64_t number) {
-    PeerCharge one = ChargeOf(run, number);
-    one.id = run + id;
+    PeerCharge one = ChargeOf("", number);
+    one.id = "check-" + id;
     return connection->Charge({one}).at(0);
   };
-  const PeerCharge sample = ChargeOf(run, 0);
+  const PeerCharge sample = ChargeOf("", 0);
   const auto usage = [&](int level) {
     return connection->Read(sample.region, sample.paths[static_cast<size_t>(level)]);
   };
+  if (after_crash) {
+    Expect(usage(0)[0] == 3 * kBytes && usage(kLevels - 1)[0] == 2 * kBytes, "usage is kept");
+    Expect(usage(0)[1] == 3 * kBytes, "the peak is kept");
+    for (const char* const id : {"a", "c"})
+      Expect(charge(id, 0).verdict == Verdict::kReplayed, "ids are kept");
+    Expect(charge("d", 0).verdict == Verdict::kRefused, "there is no more room than before");
+    return;
+  }
+  connection->SetUp(3 * kBytes);
   Expect(charge("a", 0).verdict == Verdict::kGranted, "the first charge is granted");
   Expect(charge("a", 0).verdict == Verdict::kReplayed, "the same again is replayed");
   Expect(usage(0)[0] == kBytes && usage(kLevels - 1)[0] == kBytes, "it is counted once");
@@ -114,7 +122,7 @@ void Check(PeerConnection* connection) {
   Expect(usage(0)[0] == 3 * kBytes && usage(kLevels - 1)[0] == 2 * kBytes, "sums are of levels");
   const Answer refused = charge("d", 0);
   Expect(refused.verdict == Verdict::kRefused, "what is too much is refused");
-  Expect(refused.refusing_level == 1 || refused.refusing_level == 0, "the full counter is named");
+  Expect(refused.refusing_level == 1, "the first full counter upwards is named");
   Expect(usage(0)[0] == 3 * kBytes && usage(kLevels - 1)[0] == 2 * kBytes,
          "a refusal changes nothing");
   Expect(usage(0)[1] == 3 * kBytes, "the peak is kept");
@@ -151,9 +159,11 @@ int PeerMain(const std::string& about, int argc, char** argv, const Connect& con
   flag("--seconds", flags.seconds, "Length of the round")->check(CLI::Range(0.05, 600.0));
   flag("--warm-up", flags.warm_up_seconds, "Seconds of the same load before, not counted");
   app.add_flag("--check", flags.check, "Check what charges do, on an empty server; no load");
+  app.add_flag("--check-kept", flags.check_kept,
+               "Check, after a crash, that what --check was answered is there; no load");
   CLI11_PARSE(app, argc, argv);
-  if (flags.check) {
-    Check(connect(flags).get());
+  if (flags.check || flags.check_kept) {
+    Check(connect(flags).get(), flags.check_kept);
     std::printf("{\"check\": \"passed\"}\n");
     return 0;
   }

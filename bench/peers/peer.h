@@ -55,6 +55,7 @@ struct PeerFlags {
   double seconds = 1;
   double warm_up_seconds = 0.2;
   bool check = false;  // That charges are granted, replayed and refused as they must be; no load.
+  bool check_kept = false;  // That what `check` was answered is there after a crash; no load.
 };
 
 // Parses the flags, runs the check or the load, prints a JSON object. Returns the exit code.
