@@ -8,11 +8,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/state_indexes.h"
 
 namespace dmem {
 namespace {
 
 // What one pass over the charge items, pools and cgroups says the numbers must be.
+// How many records ahead of the one that is looked at memory is asked for.
+constexpr Index kAhead = 12;
+
 class Audit {
  public:
   explicit Audit(const State& state)
@@ -47,17 +51,31 @@ class Audit {
     unsigned __int128 reserved = 0, measured = 0, over_grant = 0;
   };
 
+  // Words may be of these, which become a name only where something is wrong: there are millions.
+  struct PoolName {
+    Index pool;
+  };
+  struct CgroupName {
+    Index cgroup;
+  };
+
   template <typename... Words>
   void Expect(bool holds, const Words&... words) {
-    if (holds) return;
+    if (__builtin_expect(holds, 1)) return;
     ++report_.violations_total;
-    if (report_.violations.size() < 100) report_.violations.push_back(absl::StrCat(words...));
+    if (report_.violations.size() < 100)
+      report_.violations.push_back(absl::StrCat(TextOf(words)...));
   }
 
-  std::string PoolName(Index pool) const {
-    return absl::StrCat("pool ", state_.CgroupName(state_.pools[pool].cgroup), " in ",
-                        state_.RegionName(state_.pools[pool].region));
+  template <typename Word>
+  const Word& TextOf(const Word& word) const {
+    return word;
   }
+  std::string TextOf(PoolName name) const {
+    return absl::StrCat("pool ", state_.CgroupName(state_.pools[name.pool].cgroup), " in ",
+                        state_.RegionName(state_.pools[name.pool].region));
+  }
+  std::string TextOf(CgroupName name) const { return state_.CgroupName(name.cgroup); }
 
   bool IsUsedPool(Index pool) const {
     return pool < state_.pools.size() && state_.pools[pool].cgroup != kNone;
@@ -68,6 +86,7 @@ class Audit {
     const StateScalars& s = state_.scalars;
     uint64_t charges = 0, items = 0, reserved = 0, releasing = 0;
     for (Index i = 0; i < state_.charges.size(); ++i) {
+      PrefetchCharge(i + kAhead);
       const ChargeRecord& charge = state_.charges[i];
       if (charge.id.empty()) continue;
       ++charges;
@@ -104,6 +123,24 @@ class Audit {
     Expect(items == s.items && used == items, "I6: ", items, " items in charges, ", used,
            " used, counted ", s.items);
     Expect(state_.charge_ids.size() == charges, "I8: the index of charges has another size");
+  }
+
+  // In a large state most of the time would go into waiting for memory.
+  void PrefetchCharge(Index i) const {
+    if (i >= state_.charges.size()) return;
+    const ChargeRecord& charge = state_.charges[i];
+    state_.charge_ids.PrefetchBucket(charge.id_hash);
+    state_.tombstone_ids.PrefetchBucket(charge.id_hash);
+    if (charge.id.empty() || charge.first_item >= state_.items.size()) return;
+    __builtin_prefetch(charge.id.view().data());
+    __builtin_prefetch(&state_.items[charge.first_item]);
+  }
+
+  void PrefetchPool(Index i) const {
+    if (i >= state_.pools.size()) return;
+    const PoolRecord& pool = state_.pools[i];
+    state_.pool_keys.PrefetchBucket(HashPoolKey(pool.cgroup, pool.region));
+    if (pool.first_item < state_.items.size()) __builtin_prefetch(&state_.items[pool.first_item]);
   }
 
   void AddItem(Index i) {
@@ -154,6 +191,7 @@ class Audit {
       AddToParents(i);
     }
     for (Index i = 0; i < state_.pools.size(); ++i) {
+      PrefetchPool(i + kAhead);
       if (IsUsedPool(i)) CheckPool(i);
     }
     Expect(count == state_.scalars.pools, "I1: ", count, " pools, counted ", state_.scalars.pools);
@@ -176,18 +214,18 @@ class Audit {
     const PoolRecord& pool = state_.pools[i];
     const PageCounter& counter = pool.counter;
     const PoolSums& sums = pools_[i];
-    Expect(counter.usage.value() == sums.usage, "I1: ", PoolName(i), " has usage ",
+    Expect(counter.usage.value() == sums.usage, "I1: ", PoolName{i}, " has usage ",
            counter.usage.value(), " and not the sum of its charges");
-    Expect(pool.own.value() == sums.own, "I1: ", PoolName(i),
+    Expect(pool.own.value() == sums.own, "I1: ", PoolName{i},
            " has other own bytes than its charges");
-    Expect(pool.own_reservations.value() == sums.reserved, "I1: ", PoolName(i),
+    Expect(pool.own_reservations.value() == sums.reserved, "I1: ", PoolName{i},
            " has other reserved bytes than its charges");
-    Expect(counter.peak >= counter.usage, "I1: ", PoolName(i), " has a peak below its usage");
-    Expect(counter.children_min_claims.value() == sums.min_claims, "I5: ", PoolName(i),
+    Expect(counter.peak >= counter.usage, "I1: ", PoolName{i}, " has a peak below its usage");
+    Expect(counter.children_min_claims.value() == sums.min_claims, "I5: ", PoolName{i},
            " has other min claims");
-    Expect(counter.children_low_claims.value() == sums.low_claims, "I5: ", PoolName(i),
+    Expect(counter.children_low_claims.value() == sums.low_claims, "I5: ", PoolName{i},
            " has other low claims");
-    Expect(state_.FindPool(pool.cgroup, pool.region) == i, "I1: ", PoolName(i),
+    Expect(state_.FindPool(pool.cgroup, pool.region) == i, "I1: ", PoolName{i},
            " is not found by its key");
     CheckPoolLinks(i);
   }
@@ -200,36 +238,36 @@ class Audit {
     const Index group = state_.GroupOf(pool.region);
     const Index group_pool = group == kNone ? kNone : state_.FindPool(pool.cgroup, group);
     Expect(pool.counter.parent == parent && (parent != kNone) == (parent_cgroup != kNone),
-           "I1: ", PoolName(i), " has another parent than its cgroup");
+           "I1: ", PoolName{i}, " has another parent than its cgroup");
     Expect(pool.group_pool == group_pool && (group_pool != kNone) == (group != kNone),
-           "I1: ", PoolName(i), " has another group than its region");
+           "I1: ", PoolName{i}, " has another group than its region");
     uint64_t children = 0, items = 0;
     Index prev = kNone;
     for (Index c = pool.first_child; c != kNone; prev = c, c = state_.pools[c].next_sibling) {
       ++children;
       Expect(state_.pools[c].counter.parent == i && state_.pools[c].prev_sibling == prev,
-             "I1: ", PoolName(c), " hangs in the wrong list");
+             "I1: ", PoolName{c}, " hangs in the wrong list");
     }
-    Expect(children == pools_[i].children, "I1: ", PoolName(i), " lists ", children, " children");
+    Expect(children == pools_[i].children, "I1: ", PoolName{i}, " lists ", children, " children");
     std::tuple<uint64_t, uint64_t, uint32_t> newest = {~uint64_t{0}, 0, 0};
     prev = kNone;
     for (Index item = pool.first_item; item != kNone;
          prev = item, item = state_.items[item].next_in_pool) {
       ++items;
       Expect(state_.items[item].pool == i && state_.items[item].prev_in_pool == prev,
-             "I6: an item hangs in the list of ", PoolName(i), " and is in another pool");
+             "I6: an item hangs in the list of ", PoolName{i}, " and is in another pool");
       const ChargeRecord& charge = state_.charges[state_.items[item].charge];
       const auto age = std::make_tuple(state_.items[item].placed_sequence, charge.granted_sequence,
                                        charge.granted_index);
-      Expect(age < newest, "I6: the items of ", PoolName(i), " are not newest first");
+      Expect(age < newest, "I6: the items of ", PoolName{i}, " are not newest first");
       newest = age;
     }
-    Expect(items == pools_[i].items, "I6: ", PoolName(i), " lists ", items, " items of ",
+    Expect(items == pools_[i].items, "I6: ", PoolName{i}, " lists ", items, " items of ",
            pools_[i].items);
     const __int128 integral =
         static_cast<__int128>(pool.counter.usage.value()) * state_.scalars.time_us -
         pool.weighted_bytes;
-    Expect(integral >= 0, "I4: ", PoolName(i), " has negative byte-seconds");
+    Expect(integral >= 0, "I4: ", PoolName{i}, " has negative byte-seconds");
   }
 
   void CheckCgroups() {
@@ -240,14 +278,14 @@ class Audit {
       ++count;
       for (Index p = cgroup.first_pool; p != kNone; p = state_.pools[p].next_of_cgroup) {
         ++listed_pools;
-        Expect(state_.pools[p].cgroup == i, "I1: ", PoolName(p),
+        Expect(state_.pools[p].cgroup == i, "I1: ", PoolName{p},
                " hangs in the list of another cgroup");
       }
       if (i == kRootCgroup) continue;
       CgroupSums& parent = cgroups_[cgroup.parent];
       ++parent.children;
       parent.live_children += !cgroup.is_dying;
-      Expect(state_.FindCgroup(state_.CgroupName(i)) == i, "I1: cgroup ", state_.CgroupName(i),
+      Expect(state_.FindCgroup(state_.CgroupName(i)) == i, "I1: cgroup ", CgroupName{i},
              " is not found by name");
       Expect(cgroup.depth == state_.cgroups[cgroup.parent].depth + 1, "I1: cgroup ", cgroup.id,
              " has a wrong depth");
@@ -267,26 +305,24 @@ class Audit {
     const CgroupRecord& cgroup = state_.cgroups[i];
     const CgroupSums& sums = cgroups_[i];
     Expect(cgroup.children == sums.children && cgroup.live_children == sums.live_children,
-           "I1: cgroup ", state_.CgroupName(i), " counts its children wrong");
-    Expect(cgroup.live_items == sums.items, "I6: cgroup ", state_.CgroupName(i),
+           "I1: cgroup ", CgroupName{i}, " counts its children wrong");
+    Expect(cgroup.live_items == sums.items, "I6: cgroup ", CgroupName{i},
            " counts its items wrong");
     uint64_t listed = 0;
     Index prev = kNone;
     for (Index c = cgroup.first_child; c != kNone; prev = c, c = state_.cgroups[c].next_sibling) {
       ++listed;
       Expect(state_.cgroups[c].parent == i && state_.cgroups[c].prev_sibling == prev, "I1: cgroup ",
-             state_.CgroupName(c), " hangs in the wrong list");
+             CgroupName{c}, " hangs in the wrong list");
     }
-    Expect(listed == sums.children, "I1: cgroup ", state_.CgroupName(i), " lists ", listed,
-           " children");
+    Expect(listed == sums.children, "I1: cgroup ", CgroupName{i}, " lists ", listed, " children");
     if (i == kRootCgroup) return;
     const bool is_empty = sums.items == 0 && sums.children == 0;
-    Expect(!(cgroup.is_dying && is_empty), "I1: cgroup ", state_.CgroupName(i),
-           " should have ended");
-    Expect(!(cgroup.is_dying && sums.has_limits), "I1: dying cgroup ", state_.CgroupName(i),
+    Expect(!(cgroup.is_dying && is_empty), "I1: cgroup ", CgroupName{i}, " should have ended");
+    Expect(!(cgroup.is_dying && sums.has_limits), "I1: dying cgroup ", CgroupName{i},
            " has limits");
     Expect(!(cgroup.is_implicit && !cgroup.is_dying && is_empty && !sums.has_limits),
-           "I1: implicit cgroup ", state_.CgroupName(i), " should have disappeared");
+           "I1: implicit cgroup ", CgroupName{i}, " should have disappeared");
   }
 
   void CheckRegions() {

@@ -103,11 +103,15 @@ def growth(rounds, seconds, say):
                     results.add('growth', number, '%d pools' % size,
                                 {'p50_us': measured['p50_us'], 'p99_us': measured['p99_us'],
                                  'scrape_seconds': took, 'scrape_bytes': size_bytes})
-            largest = instances[sizes[-1]]
+            middle, largest = instances[sizes[1]], instances[sizes[2]]
+            say('growth: 1,000,000 charges in 100,000 pools')
+            run_json('load/populate', '--server=' + middle.grpc, '--pools=100000',
+                     '--charges-per-pool=10')
             for number in range(rounds):
                 say('growth: restart %d of %d with 1,000,000 charges' % (number + 1, rounds))
-                largest.kill()
-                results.add('restart', number, 'dmemd', {'seconds': largest.start()})
+                for subject, dmemd in (('dmemd', middle), ('dmemd, 1000000 pools', largest)):
+                    dmemd.kill()
+                    results.add('restart', number, subject, {'seconds': dmemd.start()})
         finally:
             for dmemd in instances.values():
                 if dmemd.process is not None:
