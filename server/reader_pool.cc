@@ -63,7 +63,7 @@ void ReaderPool::Stop() {
 }
 
 void ReaderPool::Loop() {
-  BecomeBackgroundThread();
+  BecomeIdleThread();
   for (;;) {
     std::function<bool()> step;
     {
