@@ -344,50 +344,7 @@ void StateEditor::FollowWalk(const PoolWalk& walk, ByteCount bytes) {
   }
 }
 
-// Every charge comes by here, and most of its counters have no limit that its bytes matter to: what
-// follows where they do is left to a second pass. kHasRoom: every counter has been seen to have
-// room.
-template <bool kAdd, bool kHasRoom>
-void StateEditor::ChangeUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
-  const __int128 product = static_cast<__int128>(bytes.value()) * time_us;
-  const __int128 weighted = kAdd ? product : -product;
-  PoolRecord* const* const end = walk.end();
-  for (PoolRecord* const* level = walk.begin(); level != end; level += walk.depth()) {
-    ByteCount& own = (*level)->own;
-    own = kAdd ? own.PlusChecked(bytes) : own.MinusChecked(bytes);
-  }
-  bool matters = walk.is_protected();
-  for (PoolRecord* const* at = walk.begin(); at != end; ++at) {
-    PageCounter& counter = (*at)->counter;
-    const ByteCount before = counter.usage;
-    const ByteCount after = kHasRoom ? ByteCount(before.value() + bytes.value())
-                            : kAdd   ? before.PlusChecked(bytes)
-                                     : before.MinusChecked(bytes);
-    counter.usage = after;
-    if (kAdd && after > counter.peak) counter.peak = after;
-    (*at)->weighted_bytes += weighted;
-    // What is OVER is above its max too.
-    if (!kHasRoom && __builtin_expect((kAdd ? after : before) > counter.max, 0)) matters = true;
-  }
-  if (__builtin_expect(matters, 0)) FollowWalk<kAdd>(walk, bytes);
-}
-
-bool StateEditor::AddUsageIfRoom(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
-  for (PoolRecord* const* at = walk.begin(); at != walk.end(); ++at) {
-    const PageCounter& counter = (*at)->counter;
-    // The sum fits into 64 bits: both are at most 2^63-1.
-    if (counter.usage.value() + bytes.value() > counter.max.value()) return false;
-  }
-  ChangeUsage<true, true>(walk, bytes, time_us);
-  return true;
-}
-
-void StateEditor::AddUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
-  if (!bytes.is_zero()) ChangeUsage<true, false>(walk, bytes, time_us);
-}
-
-void StateEditor::SubtractUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
-  if (!bytes.is_zero()) ChangeUsage<false, false>(walk, bytes, time_us);
-}
+template void StateEditor::FollowWalk<true>(const PoolWalk& walk, ByteCount bytes);
+template void StateEditor::FollowWalk<false>(const PoolWalk& walk, ByteCount bytes);
 
 }  // namespace dmem

@@ -228,6 +228,56 @@ class StateEditor {
   Deadlines* deadlines_;
 };
 
+// Every charge comes by here, and most of its counters have no limit that its bytes matter to: what
+// follows where they do is left to a second pass. kHasRoom: every counter has been seen to have
+// room.
+template <bool kAdd, bool kHasRoom>
+inline void StateEditor::ChangeUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+  const __int128 product = static_cast<__int128>(bytes.value()) * time_us;
+  const __int128 weighted = kAdd ? product : -product;
+  PoolRecord* const* const end = walk.end();
+  for (PoolRecord* const* level = walk.begin(); level != end; level += walk.depth()) {
+    ByteCount& own = (*level)->own;
+    own = kAdd ? own.PlusChecked(bytes) : own.MinusChecked(bytes);
+  }
+  bool matters = walk.is_protected();
+  uint64_t all = 0;
+#pragma GCC unroll 4
+  for (PoolRecord* const* at = walk.begin(); at != end; ++at) {
+    PageCounter& counter = (*at)->counter;
+    const ByteCount before = counter.usage;
+    // Beyond its range, in either direction, it has the highest bit: looked at once, in the end.
+    const ByteCount after(kAdd ? before.value() + bytes.value() : before.value() - bytes.value());
+    all |= after.value();
+    counter.usage = after;
+    if (kAdd && after > counter.peak) counter.peak = after;
+    (*at)->weighted_bytes += weighted;
+    // What is OVER is above its max too.
+    if (!kHasRoom && __builtin_expect((kAdd ? after : before) > counter.max, 0)) matters = true;
+  }
+  DMEM_CHECK(static_cast<int64_t>(all) >= 0);
+  if (__builtin_expect(matters, 0)) FollowWalk<kAdd>(walk, bytes);
+}
+
+inline bool StateEditor::AddUsageIfRoom(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+#pragma GCC unroll 4
+  for (PoolRecord* const* at = walk.begin(); at != walk.end(); ++at) {
+    const PageCounter& counter = (*at)->counter;
+    // The sum fits into 64 bits: both are at most 2^63-1.
+    if (counter.usage.value() + bytes.value() > counter.max.value()) return false;
+  }
+  ChangeUsage<true, true>(walk, bytes, time_us);
+  return true;
+}
+
+inline void StateEditor::AddUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+  if (!bytes.is_zero()) ChangeUsage<true, false>(walk, bytes, time_us);
+}
+
+inline void StateEditor::SubtractUsage(const PoolWalk& walk, ByteCount bytes, int64_t time_us) {
+  if (!bytes.is_zero()) ChangeUsage<false, false>(walk, bytes, time_us);
+}
+
 }  // namespace dmem
 
 #endif  // CORE_STATE_EDITOR_H_
