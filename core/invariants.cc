@@ -86,7 +86,7 @@ class Audit {
     const StateScalars& s = state_.scalars;
     uint64_t charges = 0, items = 0, reserved = 0, releasing = 0;
     for (Index i = 0; i < state_.charges.size(); ++i) {
-      PrefetchCharge(i + kAhead);
+      PrefetchCharge(state_, i + kAhead);
       const ChargeRecord& charge = state_.charges[i];
       if (charge.id.empty()) continue;
       ++charges;
@@ -123,24 +123,6 @@ class Audit {
     Expect(items == s.items && used == items, "I6: ", items, " items in charges, ", used,
            " used, counted ", s.items);
     Expect(state_.charge_ids.size() == charges, "I8: the index of charges has another size");
-  }
-
-  // In a large state most of the time would go into waiting for memory.
-  void PrefetchCharge(Index i) const {
-    if (i >= state_.charges.size()) return;
-    const ChargeRecord& charge = state_.charges[i];
-    state_.charge_ids.PrefetchBucket(charge.id_hash);
-    state_.tombstone_ids.PrefetchBucket(charge.id_hash);
-    if (charge.id.empty() || charge.first_item >= state_.items.size()) return;
-    __builtin_prefetch(charge.id.view().data());
-    __builtin_prefetch(&state_.items[charge.first_item]);
-  }
-
-  void PrefetchPool(Index i) const {
-    if (i >= state_.pools.size()) return;
-    const PoolRecord& pool = state_.pools[i];
-    state_.pool_keys.PrefetchBucket(HashPoolKey(pool.cgroup, pool.region));
-    if (pool.first_item < state_.items.size()) __builtin_prefetch(&state_.items[pool.first_item]);
   }
 
   void AddItem(Index i) {
@@ -191,7 +173,7 @@ class Audit {
       AddToParents(i);
     }
     for (Index i = 0; i < state_.pools.size(); ++i) {
-      PrefetchPool(i + kAhead);
+      PrefetchPool(state_, i + kAhead);
       if (IsUsedPool(i)) CheckPool(i);
     }
     Expect(count == state_.scalars.pools, "I1: ", count, " pools, counted ", state_.scalars.pools);
