@@ -76,6 +76,15 @@ class BarsTest(unittest.TestCase):
                  {'dmemd': [300, 300], 'redis pipelined': [30, 60], 'redis script': [50, 40]})
         self.assertEqual(bar_named(self.results, 'best of Redis').numbers, [6, 5])
 
+    def test_the_best_is_of_those_that_were_measured_in_the_same_rounds(self):
+        self.add('redis-batched', 'charges_per_second', {'dmemd': [300], 'redis script': [50, 40]})
+        self.assertEqual(bar_named(self.results, 'best of Redis').numbers, [6])
+
+    def test_postgresql_with_the_better_number_of_connections_is_what_counts(self):
+        self.add('postgresql-unary', 'charges_per_second',
+                 {'dmemd': [300, 300], 'postgresql': [30, 60], 'postgresql, 8 connections': [50, 40]})
+        self.assertEqual(bar_named(self.results, 'unary, against PostgreSQL').numbers, [6, 5])
+
     def test_samples_come_back_as_they_were_written(self):
         self.add('unary-64', 'charges_per_second', {'echo': [1.5]})
         self.results.facts['machine'] = 'two abacuses'

@@ -226,10 +226,13 @@ def measure(rounds, seconds, say):
                 ('redis script',
                  load(redis, seconds, '--callers=4', '--batch=100', '--one-script')))
             single = own('--in-flight=%d' % CALLERS)
-            in_postgresql = load(postgresql, seconds, *unary)
+            # As behind a pool of connections: more wait for each other at the devices' rows.
+            in_postgresql = (('postgresql', load(postgresql, seconds, *unary)),
+                             ('postgresql, 8 connections',
+                              load(postgresql, seconds, '--callers=8')))
             batched = own('--shape=batch', '--in-flight=8')
-            add(results, 'postgresql-unary', number, single, ('postgresql', in_postgresql))
-            add(results, 'postgresql-batched', number, batched, ('postgresql', in_postgresql),
+            add(results, 'postgresql-unary', number, single, *in_postgresql)
+            add(results, 'postgresql-batched', number, batched, *in_postgresql,
                 ('postgresql, 1000 charges a transaction',
                  load(postgresql, seconds, '--callers=2', '--batch=1000')))
             single = own('--in-flight=%d' % CALLERS)

@@ -129,6 +129,14 @@ void Check(PeerConnection* connection, bool after_crash) {
   Expect(charge("d", 0).verdict == Verdict::kRefused, "a refused id was not used up");
 }
 
+// Of all devices.
+int64_t RootUsage(PeerConnection* connection) {
+  int64_t sum = 0;
+  for (uint64_t number = 0; number < kRegions; ++number)
+    sum += connection->Read(ChargeOf("", number).region, "/")[0];
+  return sum;
+}
+
 }  // namespace
 
 void PeerDie(const std::string& what) {
@@ -171,7 +179,12 @@ int PeerMain(const std::string& about, int argc, char** argv, const Connect& con
   for (int i = 0; i < flags.callers; ++i) connections.push_back(connect(flags));
   connections[0]->SetUp(kNoLimit);
   RunLoad(flags, flags.warm_up_seconds, connections);
-  std::printf("%s\n", RunLoad(flags, flags.seconds, connections).dump().c_str());
+  const int64_t before = RootUsage(connections[0].get());
+  const nlohmann::ordered_json result = RunLoad(flags, flags.seconds, connections);
+  const int64_t charged = result["calls"].get<int64_t>() * flags.batch * PeerCharge().bytes;
+  Expect(RootUsage(connections[0].get()) - before == charged,
+         "charges that were decided at the same time are all counted, once");
+  std::printf("%s\n", result.dump().c_str());
   return 0;
 }
 
