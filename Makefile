@@ -26,9 +26,9 @@ demo: ## start dmemd, play a sample cluster, leave it running (ONCE=1: stop at t
 test: ## lint and run all tests but the deep ones; the last line counts them
 	@tools/test
 
-# STEPS="asan tidy" does some of: lint tests deep asan ubsan tsan tidy peers demo.
+# STEPS="asan tidy" does some of: lint tests deep asan ubsan tsan tidy peers soak demo.
 .PHONY: check-deep
-check-deep: ## all tests, deep ones too, with ASan and UBSan, some with TSan, and clang-tidy (long)
+check-deep: ## all tests, deep ones too, with ASan and UBSan, some with TSan, clang-tidy, soak (long)
 	@tools/test --deep $(STEPS)
 
 # SUITES="core service growth peers long_reads" does some; ROUNDS=7.

@@ -175,6 +175,7 @@ STEPS = {
     'tidy': lambda: check('clang-tidy', ['tools/tidy']),
     'peers': lambda: check('peers of the benchmark', [
         'sh', '-c', 'tools/setup bench && python3 bench/run.py --check-peers']),
+    'soak': lambda: check('soak', [sys.executable, 'tests/soak/soak.py']),
     'demo': lambda: check('demo', ['env', 'ONCE=1', 'tools/demo']),
 }
 
