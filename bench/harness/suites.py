@@ -106,7 +106,7 @@ def growth(rounds, seconds, say):
             middle, largest = instances[sizes[1]], instances[sizes[2]]
             say('growth: 1,000,000 charges in 100,000 pools')
             run_json('load/populate', '--server=' + middle.grpc, '--pools=100000',
-                     '--charges-per-pool=10')
+                     '--charges-per-pool=9')
             for number in range(rounds):
                 say('growth: restart %d of %d with 1,000,000 charges' % (number + 1, rounds))
                 for subject, dmemd in (('dmemd', middle), ('dmemd, 1000000 pools', largest)):

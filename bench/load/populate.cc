@@ -50,13 +50,14 @@ int Main(const Flags& flags) {
       return target.stub(0)->Register(context, request, &response);
     });
   }
+  const ChargeNumbers run;  // For ids that an earlier run has not used.
   const uint64_t total = flags.pools * flags.charges_per_pool;
   for (uint64_t done = 0; done < total;) {
     v1::BatchChargeRequest request;
     for (uint64_t i = 0; i < kBatchCharges && done < total; ++i, ++done) {
       v1::ChargeRequest* const charge = request.add_charges();
       const uint64_t pool = flags.first_pool + done % flags.pools;
-      charge->set_charge_id(absl::StrFormat("populate-%010d-%016d", pool, done / flags.pools));
+      charge->set_charge_id(absl::StrCat(run.IdOf(pool), "-", done / flags.pools));
       StampNow(charge);
       FillItem(flags, pool, charge->add_items());
     }
