@@ -8,7 +8,8 @@
 set -uo pipefail
 message=$1
 shift
-output=$("$@" 2>&1)
+# The proof's own report of failed cases is not this test's.
+output=$(env -u XML_OUTPUT_FILE "$@" 2>&1)
 code=$?
 printf '%s\n' "$output" | head -c 100000
 if [[ $code -ne 1 ]]; then
