@@ -76,13 +76,16 @@ void Checkpointer::Loop() {
 }
 
 absl::Status Checkpointer::MakeCheckpoint() {
-  const int64_t started_ns = MonotonicNanoseconds();
   auto promise = std::make_shared<std::promise<absl::StatusOr<ReadView>>>();
   writer_->RequestView(
       [promise](absl::StatusOr<ReadView> view) { promise->set_value(std::move(view)); });
   absl::StatusOr<ReadView> view = promise->get_future().get();
-  if (!view.ok()) return view.status();
-  const State& state = view->state();
+  return view.ok() ? Take(*std::move(view)) : view.status();
+}
+
+absl::Status Checkpointer::Take(ReadView view) {
+  const int64_t started_ns = MonotonicNanoseconds();
+  const State& state = view.state();
   const uint64_t sequence = state.scalars.sequence;
   if (sequence == last_sequence()) return absl::OkStatus();
   StateDelta changes = DiffStates(base_ == nullptr ? nullptr : &base_->state, base_hash_, state);
@@ -98,7 +101,7 @@ absl::Status Checkpointer::MakeCheckpoint() {
   const size_t puts = delta.puts.size();
   const size_t deletes = delta.deletes.size();
   if (absl::Status status = store_->Checkpoint(delta); !status.ok()) return status;
-  base_ = std::move(view->snapshot);
+  base_ = std::move(view.snapshot);
   base_hash_ = changes.hash;
   last_sequence_.store(sequence, std::memory_order_relaxed);
   const int64_t duration_us = (MonotonicNanoseconds() - started_ns) / 1000;

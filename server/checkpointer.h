@@ -46,6 +46,10 @@ class Checkpointer {
   // runs. Errors: that of the last checkpoint.
   absl::Status Stop();
 
+  // Makes a checkpoint of `view`, unless nothing has changed; what Start's thread does, for callers
+  // that never call Start. Errors: the store's, which then takes nothing more.
+  absl::Status Take(ReadView view);
+
   uint64_t last_sequence() const { return last_sequence_.load(std::memory_order_relaxed); }
   // Microseconds that the last one took; 0 if there was none since the start.
   int64_t last_duration_us() const { return last_duration_us_.load(std::memory_order_relaxed); }

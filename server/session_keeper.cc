@@ -27,7 +27,7 @@ constexpr absl::Duration kTickInterval = absl::Seconds(1);
 
 class SessionKeeper::ResumeTask final : public WriterTask {
  public:
-  explicit ResumeTask(std::shared_ptr<std::promise<absl::Status>> done) : done_(std::move(done)) {}
+  explicit ResumeTask(std::function<void(const absl::Status&)> done) : done_(std::move(done)) {}
 
   size_t record_bytes() const override { return kEntryOverheadBytes; }
   size_t queued_bytes() const override { return sizeof(*this); }
@@ -40,15 +40,15 @@ class SessionKeeper::ResumeTask final : public WriterTask {
     AppendEntry(input, absl::OkStatus(), resume, turn);
     return true;
   }
-  void Complete(const absl::Status& commit) override { done_->set_value(commit); }
+  void Complete(const absl::Status& commit) override { done_(commit); }
 
  private:
-  const std::shared_ptr<std::promise<absl::Status>> done_;
+  const std::function<void(const absl::Status&)> done_;
 };
 
 class SessionKeeper::TickTask final : public WriterTask {
  public:
-  TickTask(SessionKeeper* keeper, std::shared_ptr<std::promise<absl::StatusOr<bool>>> done)
+  TickTask(SessionKeeper* keeper, std::function<void(const absl::StatusOr<bool>&)> done)
       : keeper_(keeper), done_(std::move(done)) {}
 
   size_t record_bytes() const override {
@@ -72,7 +72,7 @@ class SessionKeeper::TickTask final : public WriterTask {
   }
 
   void Complete(const absl::Status& commit) override {
-    commit.ok() ? done_->set_value(has_more_) : done_->set_value(commit);
+    commit.ok() ? done_(has_more_) : done_(commit);
   }
 
  private:
@@ -92,22 +92,33 @@ class SessionKeeper::TickTask final : public WriterTask {
   }
 
   SessionKeeper* const keeper_;
-  const std::shared_ptr<std::promise<absl::StatusOr<bool>>> done_;
+  const std::function<void(const absl::StatusOr<bool>&)> done_;
   bool has_more_ = false;
 };
 
+absl::Status SessionKeeper::EnqueueResume(std::function<void(const absl::Status&)> done) {
+  std::unique_ptr<WriterTask> task = std::make_unique<ResumeTask>(std::move(done));
+  return writer_->Enqueue(task);
+}
+
+absl::Status SessionKeeper::EnqueueTick(std::function<void(const absl::StatusOr<bool>&)> done) {
+  std::unique_ptr<WriterTask> task = std::make_unique<TickTask>(this, std::move(done));
+  return writer_->Enqueue(task);
+}
+
+// The promise outlives this call: the writer may still be in set_value when get returns.
 absl::Status SessionKeeper::Resume() {
   auto done = std::make_shared<std::promise<absl::Status>>();
-  std::unique_ptr<WriterTask> task = std::make_unique<ResumeTask>(done);
-  if (absl::Status refused = writer_->Enqueue(task); !refused.ok()) return refused;
-  return done->get_future().get();
+  const absl::Status refused =
+      EnqueueResume([done](const absl::Status& outcome) { done->set_value(outcome); });
+  return refused.ok() ? done->get_future().get() : refused;
 }
 
 absl::StatusOr<bool> SessionKeeper::Tick() {
   auto done = std::make_shared<std::promise<absl::StatusOr<bool>>>();
-  std::unique_ptr<WriterTask> task = std::make_unique<TickTask>(this, done);
-  if (absl::Status refused = writer_->Enqueue(task); !refused.ok()) return refused;
-  return done->get_future().get();
+  const absl::Status refused =
+      EnqueueTick([done](const absl::StatusOr<bool>& outcome) { done->set_value(outcome); });
+  return refused.ok() ? done->get_future().get() : refused;
 }
 
 void SessionKeeper::Start() {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <thread>
 
 #include "absl/container/flat_hash_map.h"
@@ -39,6 +40,12 @@ class SessionKeeper {
   absl::Status Resume();
   // One Tick, now; returns whether more is due at once. Errors: as a command's.
   absl::StatusOr<bool> Tick();
+
+  // The same without waiting: `done` is called once, on the writer's thread, with what they return.
+  // An error here is the writer's refusal, and `done` is then not called.
+  absl::Status EnqueueResume(std::function<void(const absl::Status&)> done);
+  absl::Status EnqueueTick(std::function<void(const absl::StatusOr<bool>&)> done);
+
   void Start();
   // Returns once no Tick is under way. REQUIRES: the writer has not been stopped.
   void Stop();

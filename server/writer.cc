@@ -97,15 +97,29 @@ void Writer::RequestView(ViewCallback callback) {
 }
 
 void Writer::Loop() {
-  while (WaitForWork()) {
-    if (is_in_flight_ && commit_ended_.load(std::memory_order_acquire)) AwaitCommit();
-    if (failed()) {
-      Fail(StoreFailed());
-      continue;
-    }
-    RunTasks();
-    if (!is_in_flight_) EndBatch(/*may_wait=*/true);
+  while (WaitForWork()) DoWork();
+}
+
+bool Writer::Step() {
+  {
+    MutexLock lock(&mutex_);
+    if (!HasWork()) return false;
   }
+  WaitForWork();
+  DoWork();
+  return true;
+}
+
+void Writer::DoWork() {
+  if (is_in_flight_ && commit_ended_.load(std::memory_order_acquire)) AwaitCommit();
+  if (failed()) return Fail(StoreFailed());
+  RunTasks();
+  if (!is_in_flight_) EndBatch(/*may_wait=*/true);
+}
+
+bool Writer::HasWork() const {
+  return !queue_.empty() || MayRun() || !view_requests_.empty() || !given_back_.empty() ||
+         commit_state_ == CommitState::kEnded;
 }
 
 // Whether a waiting task fits into the batch that is filling.
@@ -120,8 +134,7 @@ bool Writer::WaitForWork() {
   bool more = true;
   {
     MutexLock lock(&mutex_);
-    while (queue_.empty() && !MayRun() && view_requests_.empty() && given_back_.empty() &&
-           commit_state_ != CommitState::kEnded && (!stopping_ || is_in_flight_)) {
+    while (!HasWork() && (!stopping_ || is_in_flight_)) {
       waiting_ = true;
       wake_.Wait(&mutex_);
       waiting_ = false;
@@ -208,16 +221,30 @@ void Writer::CommitLoop() {
       }
       if (commit_state_ == CommitState::kStop) return;
     }
-    Commit(&in_flight_);
-    bool wake = false;
-    {
-      MutexLock lock(&mutex_);
-      commit_state_ = CommitState::kEnded;
-      commit_ended_.store(true, std::memory_order_release);
-      wake = std::exchange(waiting_, false);
-    }
-    if (wake) wake_.NotifyOne();
+    MakeCommit();
   }
+}
+
+bool Writer::CommitStep() {
+  {
+    MutexLock lock(&mutex_);
+    if (commit_state_ != CommitState::kRequested) return false;
+  }
+  MakeCommit();
+  return true;
+}
+
+// REQUIRES: a commit is requested.
+void Writer::MakeCommit() {
+  Commit(&in_flight_);
+  bool wake = false;
+  {
+    MutexLock lock(&mutex_);
+    commit_state_ = CommitState::kEnded;
+    commit_ended_.store(true, std::memory_order_release);
+    wake = std::exchange(waiting_, false);
+  }
+  if (wake) wake_.NotifyOne();
 }
 
 // Takes the result of a commit that has ended. The next batch goes to the disk before the answers

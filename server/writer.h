@@ -136,6 +136,14 @@ class Writer {
   // Refuses what comes from now on, finishes what has queued, and ends the thread.
   void Stop();
 
+  // What the two threads do, in steps of a caller that never calls Start and whose thread is the
+  // writer's, and the committing one: for simulations. Each returns whether there was something to
+  // do. Step takes what has queued and runs it, and may end a batch; CommitStep makes the append
+  // that Step asked for. A single task may be committed in its Step. The destructor then drops what
+  // was not answered, as a crash does.
+  bool Step();
+  bool CommitStep();
+
   // Errors: UNAVAILABLE OVERLOADED, SHUTTING_DOWN or STORE_FAILED; `task` is then left as it was,
   // and the caller answers.
   absl::Status Enqueue(std::unique_ptr<WriterTask>& task);
@@ -165,13 +173,16 @@ class Writer {
   };
 
   void Loop();
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
+  void DoWork();
   bool MayRun() const;
   void RunTasks();
   void EndBatch(bool may_wait);
   void Commit(Batch* batch);
   void AwaitCommit() ABSL_LOCKS_EXCLUDED(mutex_);
   void CommitLoop() ABSL_LOCKS_EXCLUDED(mutex_);
+  void MakeCommit() ABSL_LOCKS_EXCLUDED(mutex_);
   void Answer(Batch batch, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Fail(const absl::Status& error);
   std::shared_ptr<const Snapshot> CurrentSnapshot();
