@@ -33,8 +33,13 @@ absl::Status Shortened(const absl::Status& error) {
 }  // namespace
 
 BatchChargeTask::BatchChargeTask(const Call& call, const v1::BatchChargeRequest* request,
-                                 v1::BatchChargeResponse* response, std::string actor)
-    : call_(call), request_(request), response_(response), queued_bytes_(request->ByteSizeLong()) {
+                                 v1::BatchChargeResponse* response, SessionKeeper* keeper,
+                                 std::string actor)
+    : call_(call),
+      request_(request),
+      response_(response),
+      keeper_(keeper),
+      queued_bytes_(request->ByteSizeLong()) {
   input_.actor = std::move(actor);
   response->mutable_results()->Reserve(request->charges_size());
 }
@@ -85,6 +90,8 @@ void BatchChargeTask::ApplyNext(Turn* turn) {
   if (after != before) {
     AppendEntry(input_, outcome, charge, turn);
   }
+  // Whoever calls is alive.
+  keeper_->HeardCaller(charge.session(), input_.time_us, *turn->ledger());
   if (!outcome.ok()) Render(outcome, result);
   ShortenWouldRefuse(result);
 }

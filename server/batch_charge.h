@@ -10,6 +10,7 @@
 #include "dmem/v1/quota_service.pb.h"
 #include "server/apply.h"
 #include "server/call.h"
+#include "server/session_keeper.h"
 #include "server/writer.h"
 
 namespace dmem::server {
@@ -21,7 +22,7 @@ class BatchChargeTask final : public WriterTask {
 
   // REQUIRES: Validate(*request) is OK. Its charges are validated in their turn.
   BatchChargeTask(const Call& call, const v1::BatchChargeRequest* request,
-                  v1::BatchChargeResponse* response, std::string actor);
+                  v1::BatchChargeResponse* response, SessionKeeper* keeper, std::string actor);
 
   size_t record_bytes() const override;
   size_t queued_bytes() const override { return queued_bytes_; }
@@ -36,6 +37,7 @@ class BatchChargeTask final : public WriterTask {
   const Call call_;
   const v1::BatchChargeRequest* const request_;
   v1::BatchChargeResponse* const response_;
+  SessionKeeper* const keeper_;
   const size_t queued_bytes_;
   CommandInput input_;  // Of the charge that is applied; the actor is that of all.
   int next_ = 0;

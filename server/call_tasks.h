@@ -69,9 +69,7 @@ class CommandTask final : public WriterTask {
       AppendEntry(input, outcome_, *request_, turn);
     }
     // Whoever calls is alive.
-    const uint64_t session = SessionOf(*request_, 0);
-    if (session != 0 && turn->ledger()->CheckSession(session).ok())
-      keeper_->Heard(session, input.time_us);
+    keeper_->HeardCaller(SessionOf(*request_, 0), input.time_us, *turn->ledger());
     return true;
   }
 

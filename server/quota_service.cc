@@ -233,7 +233,7 @@ grpc::ServerUnaryReactor* QuotaService::Charge(Context* context, const v1::Charg
 grpc::ServerUnaryReactor* QuotaService::BatchCharge(Context* context,
                                                     const v1::BatchChargeRequest* request,
                                                     v1::BatchChargeResponse* response) {
-  return Submit<BatchChargeTask>(Method::kBatchCharge, context, request, response,
+  return Submit<BatchChargeTask>(Method::kBatchCharge, context, request, response, keeper_,
                                  ActorOf(*context));
 }
 

@@ -52,6 +52,10 @@ class SessionKeeper {
 
   // A session, known and not ended, was heard at `time_us`.
   void Heard(uint64_t session, int64_t time_us) { heard_us_[session] = time_us; }
+  // The same of one that a call carries: 0, unknown and ended ones count for nothing.
+  void HeardCaller(uint64_t session, int64_t time_us, const Ledger& ledger) {
+    if (session != 0 && ledger.CheckSession(session).ok()) Heard(session, time_us);
+  }
 
   const KeeperStats& stats() const { return stats_; }
 

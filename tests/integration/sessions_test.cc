@@ -6,8 +6,11 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "dmem/v1/quota_service.grpc.pb.h"
 #include "server/testing/test_server.h"
 #include "tests/integration/http_get.h"
@@ -94,6 +97,46 @@ TEST_F(SessionsTest, AnOpenedSessionIsKeptAliveAndListed) {
   EXPECT_EQ(nodes.response.nodes(0).session(), session_);
   EXPECT_EQ(nodes.response.nodes(0).regions(), 1u);
   EXPECT_EQ(RegionOf("n1/gpu0").session(), session_);
+}
+
+TEST(SilenceTest, WhoeverChargesInBatchesIsAlive) {
+  std::atomic<int64_t> now_us = 1'000'000'000'000;
+  Config config;
+  config.ticks = false;
+  config.now_us = [&now_us] { return now_us.load(); };
+  TestServer server(config);
+  ASSERT_TRUE(Call(server, &Stub::Register, RegisterOf("gpu0", 1000)).ok());
+  v1::OpenSessionRequest open;
+  open.set_owner("a batch system");
+  open.set_nonce("1");
+  open.mutable_ttl()->set_seconds(60);
+  const auto opened = Call(server, &Stub::OpenSession, open);
+  ASSERT_TRUE(opened.ok()) << opened.status.error_message();
+  v1::BatchChargeRequest batch;
+  *batch.add_charges() = ChargeOf("c1", "/a", "gpu0", 1);
+  batch.mutable_charges(0)->set_session(opened.response.session().id());
+  const auto state = [&server] {
+    return Call(server, &Stub::ListSessions, v1::ListSessionsRequest())
+        .response.sessions(0)
+        .state();
+  };
+
+  // A Tick is expected each second; what is longer is an outage, in which nobody falls silent.
+  const auto pass = [&server, &now_us](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      now_us += 1'000'000;
+      ASSERT_TRUE(server.server().Tick().ok());
+    }
+  };
+
+  for (int i = 0; i < 4; ++i) {
+    pass(50);
+    batch.mutable_charges(0)->set_charge_id(absl::StrCat("c", i));
+    ASSERT_TRUE(Call(server, &Stub::BatchCharge, batch).ok());
+    EXPECT_EQ(state(), v1::SESSION_STATE_ACTIVE);
+  }
+  pass(61);
+  EXPECT_EQ(state(), v1::SESSION_STATE_SILENT);
 }
 
 TEST_F(SessionsTest, OpenedAgainAfterALostAnswerItIsTheSameSession) {
