@@ -29,6 +29,7 @@ Writer::Writer(const WriterOptions& options, Ledger* ledger, Store* store, uint6
 
 Writer::~Writer() {
   Stop();
+  in_flight_ = Batch();  // With its view, if it was never committed.
   MutexLock lock(&mutex_);
   for (std::unique_ptr<Snapshot>& snapshot : given_back_) ledger_->Release(std::move(snapshot));
   DMEM_CHECK(snapshot_.expired());

@@ -5,9 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
 #include <map>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,13 +13,44 @@
 #include "google/protobuf/util/time_util.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "tests/model/grpc_call.h"
 
 namespace dmem {
 namespace model {
 namespace {
 
 using google::protobuf::util::TimeUtil;
-using Stub = v1::QuotaService::StubInterface;
+
+std::string WouldRefuseText(const google::protobuf::RepeatedPtrField<v1::WouldRefuse>& all) {
+  std::string text;
+  for (const v1::WouldRefuse& one : all) {
+    Refusal refusal;
+    refusal.cgroup = one.cgroup();
+    refusal.region = one.region();
+    refusal.item = one.item();
+    refusal.usage = one.usage_bytes();
+    refusal.max = one.max_bytes();
+    refusal.requested = one.requested_bytes();
+    refusal.short_by = one.short_bytes();
+    refusal.largest_grantable = one.largest_grantable_bytes();
+    absl::StrAppend(&text, " ", refusal.ToString());
+  }
+  return text;
+}
+
+v1::ChargeMode Translate(ChargeMode mode) {
+  switch (mode) {
+    case ChargeMode::kStrict:
+      return v1::CHARGE_MODE_UNSPECIFIED;  // Which is STRICT.
+    case ChargeMode::kCheckOnly:
+      return v1::CHARGE_MODE_CHECK_ONLY;
+    case ChargeMode::kForce:
+      break;
+  }
+  return v1::CHARGE_MODE_FORCE;
+}
+
+}  // namespace
 
 std::string ErrorText(const google::rpc::Status& error) {
   google::rpc::ErrorInfo info;
@@ -43,61 +72,6 @@ std::string ErrorText(const grpc::Status& status) {
   }
   return ErrorText(error);
 }
-
-// Calls, and renders the answer with `text`.
-template <typename Request, typename Response, typename Text>
-std::string Call(Stub& stub,
-                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                 const Request& request, const Text& text) {
-  grpc::ClientContext context;
-  Response response;
-  const grpc::Status status = (stub.*method)(&context, request, &response);
-  return status.ok() ? text(response) : ErrorText(status);
-}
-
-std::string WouldRefuseText(const google::protobuf::RepeatedPtrField<v1::WouldRefuse>& all) {
-  std::string text;
-  for (const v1::WouldRefuse& one : all) {
-    Refusal refusal;
-    refusal.cgroup = one.cgroup();
-    refusal.region = one.region();
-    refusal.item = one.item();
-    refusal.usage = one.usage_bytes();
-    refusal.max = one.max_bytes();
-    refusal.requested = one.requested_bytes();
-    refusal.short_by = one.short_bytes();
-    refusal.largest_grantable = one.largest_grantable_bytes();
-    absl::StrAppend(&text, " ", refusal.ToString());
-  }
-  return text;
-}
-
-template <typename Response>
-std::string DroppedText(const Response& response) {
-  std::vector<std::string> items;
-  for (const v1::DroppedItem& item : response.dropped()) {
-    items.push_back(absl::StrCat(item.charge_id(), " ", item.cgroup(), ":", item.bytes(),
-                                 item.charge_ended() ? " ended" : ""));
-  }
-  if (response.dropped_items() != items.size()) items.push_back("another count");
-  std::sort(items.begin(), items.end());
-  return absl::StrCat(" dropped: ", absl::StrJoin(items, ", "),
-                      " freed: ", absl::StrJoin(response.freed_cgroups(), ", "));
-}
-
-v1::ChargeMode Translate(ChargeMode mode) {
-  switch (mode) {
-    case ChargeMode::kStrict:
-      return v1::CHARGE_MODE_UNSPECIFIED;  // Which is STRICT.
-    case ChargeMode::kCheckOnly:
-      return v1::CHARGE_MODE_CHECK_ONLY;
-    case ChargeMode::kForce:
-      break;
-  }
-  return v1::CHARGE_MODE_FORCE;
-}
-
-}  // namespace
 
 std::string GrpcRunner::Apply(const Command& c) {
   switch (c.kind) {
@@ -131,12 +105,14 @@ std::string GrpcRunner::Apply(const Command& c) {
       return ReportMeasured(c);
     case Kind::kMoveCharge:
       return MoveCharge(c);
-    case Kind::kReconcile:  // Of a session, as those that follow.
+    case Kind::kReconcile:
+      return Reconcile(c);
     case Kind::kOpenSession:
     case Kind::kCloseSession:
     case Kind::kDeclareNotReady:
     case Kind::kFence:
     case Kind::kReportRegionState:
+      return Lease(c);
     case Kind::kResume:
     case Kind::kTick:
     case Kind::kConfigure:
@@ -147,6 +123,7 @@ std::string GrpcRunner::Apply(const Command& c) {
 
 std::string GrpcRunner::Register(const Command& c) {
   v1::RegisterRequest request;
+  request.set_session(c.session);
   v1::Region& region = *request.mutable_region();
   region.set_name(c.name);
   region.set_capacity_bytes(c.capacity);
@@ -209,6 +186,7 @@ std::string GrpcRunner::Charge(const Command& c) {
   request.set_preemptible(c.preemptible);
   if (c.is_measured) request.set_basis(v1::BASIS_MEASURED);
   if (c.ttl_us > 0) *request.mutable_ttl() = TimeUtil::MicrosecondsToDuration(c.ttl_us);
+  request.set_session(c.session);
   if (c.charge_id.size() % 2 == 0) {
     v1::BatchChargeRequest batch;
     *batch.add_charges() = request;
@@ -282,6 +260,8 @@ std::string GrpcRunner::RequestRelease(const Command& c) {
 std::string GrpcRunner::Uncharge(const Command& c) {
   v1::UnchargeRequest request;
   for (const std::string& id : c.charge_ids) request.add_charge_ids(id);
+  request.set_session(c.session);
+  request.set_evidence(c.reason);
   return Call(stub_, &Stub::Uncharge, request, [](const v1::UnchargeResponse& response) {
     std::vector<std::string> outcomes;
     for (const v1::UnchargeResult& result : response.results()) {
@@ -295,6 +275,7 @@ std::string GrpcRunner::Uncharge(const Command& c) {
 
 std::string GrpcRunner::Resize(const Command& c) {
   v1::ResizeRequest request;
+  request.set_session(c.session);
   request.set_mode(Translate(c.mode));
   for (const NewSize& size : c.sizes) {
     v1::ResizeItem& out = *request.add_items();

@@ -42,6 +42,9 @@ class GrpcRunner {
   std::string Group(const Command& c);
   std::string ReportMeasured(const Command& c);
   std::string MoveCharge(const Command& c);
+  // grpc_runner_sessions.cc
+  std::string Lease(const Command& c);
+  std::string Reconcile(const Command& c);
 
   v1::QuotaService::StubInterface& stub_;
 };
