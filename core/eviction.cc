@@ -12,116 +12,15 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/str_cat.h"
+#include "absl/container/node_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "core/check.h"
+#include "core/eviction_candidates.h"
 #include "core/planned_state.h"
 #include "core/protection.h"
 
 namespace dmem {
 namespace {
-
-struct Candidate {
-  Index pool;
-  int32_t priority;
-  ByteCount own_left;
-  ByteCount usage;  // At the level asked for, before the plan, and so is protection.
-  EffectiveProtection protection;
-  Index cgroup;
-  Index region;
-  bool is_guarded;  // Whether any min or low is above or at it, at any level.
-};
-
-// Finds the candidates of a request.
-class Collector {
- public:
-  Collector(const State& state, const EvictRequest& request, Index limit)
-      : state_(state), request_(request), limit_(limit) {}
-
-  std::vector<Candidate> Collect() {
-    // At most a candidate for each charge item.
-    const RegionRecord& asked = state_.regions[request_.region];
-    candidates_.reserve(std::min<size_t>(asked.live_items, state_.pools.size()));
-    if (!asked.is_group) {
-      CollectRegion(request_.region, 0);
-      return std::move(candidates_);
-    }
-    for (Index r = state_.scalars.first_region; r != kNone; r = state_.regions[r].next) {
-      if (state_.regions[r].is_group) continue;
-      int hops = 0;
-      Index level = r;
-      for (; level != kNone && level != request_.region; ++hops) {
-        level = state_.GroupOf(level);
-      }
-      if (level != kNone) CollectRegion(r, hops);
-    }
-    return std::move(candidates_);
-  }
-
- private:
-  struct Visit {
-    Index pool;
-    int32_t priority_above;
-    EffectiveProtection protection;  // At the level asked for.
-    bool is_guarded;
-  };
-
-  // `hops`: groups from the region up to the level asked for.
-  void CollectRegion(Index region, int hops) {
-    const Index top = state_.FindPool(limit_, region);
-    if (top == kNone) return;
-    visits_.push_back({top, state_.EffectivePriority(limit_), EffectiveProtection(), false});
-    while (!visits_.empty()) {
-      const Visit visit = visits_.back();
-      visits_.pop_back();
-      const PoolRecord& pool = state_.pools[visit.pool];
-      const CgroupRecord& cgroup = state_.cgroups[pool.cgroup];
-      const int32_t priority = cgroup.has_priority ? cgroup.priority : visit.priority_above;
-      // What is reserved is held by nobody yet, so that nobody could give it.
-      const ByteCount held = pool.own.MinusOrZero(pool.own_reservations);
-      if (!held.is_zero()) {
-        candidates_.push_back({visit.pool, priority, held,
-                               state_.pools[AskedPool(visit.pool, hops)].counter.usage,
-                               visit.protection, pool.cgroup, region, visit.is_guarded});
-      }
-      for (Index c = pool.first_child; c != kNone; c = state_.pools[c].next_sibling) {
-        const PoolRecord& child = state_.pools[c];
-        if (child.counter.usage.is_zero()) continue;
-        __builtin_prefetch(&state_.cgroups[child.cgroup]);  // For its turn on the stack.
-        visits_.push_back({c, priority, ProtectionOfNext(visit.protection, AskedPool(c, hops)),
-                           visit.pool == top ? IsGuarded(c) : visit.is_guarded});
-      }
-    }
-  }
-
-  Index AskedPool(Index pool, int hops) const {
-    for (; hops > 0; --hops) pool = state_.pools[pool].group_pool;
-    return pool;
-  }
-
-  EffectiveProtection ProtectionOfNext(const EffectiveProtection& above, Index pool) const {
-    const PageCounter& counter = state_.pools[pool].counter;
-    const PoolRecord& parent = state_.pools[counter.parent];
-    if (parent.cgroup == limit_) return {counter.min, counter.low};
-    return ProtectionOfChild(above, parent.counter, counter);
-  }
-
-  // Of a pool right below the limit: whether it, or the same in a group above, has min or low.
-  // Without these nothing below is protected.
-  bool IsGuarded(Index pool) const {
-    for (; pool != kNone; pool = state_.pools[pool].group_pool) {
-      const PageCounter& counter = state_.pools[pool].counter;
-      if (!counter.min.is_zero() || !counter.low.is_zero()) return true;
-    }
-    return false;
-  }
-
-  const State& state_;
-  const EvictRequest& request_;
-  const Index limit_;
-  std::vector<Visit> visits_;
-  std::vector<Candidate> candidates_;
-};
 
 // A place in the order: what decides first, and the candidate.
 struct Turn {
@@ -141,9 +40,9 @@ struct Turn {
 // time.
 constexpr size_t kFirstOrdered = 512;
 
-// Sorts turns by the names of their candidates, as far as asked. Most begin alike, and each is
-// somewhere else in memory: comparing whole paths took longer than all the rest of a plan. So names
-// are copied together, and sorted eight bytes at a time.
+// Sorts turns by the names of their candidates, as far as asked, eight bytes at a time. Most begin
+// with the path of a cgroup that many others are below too, and by that most are told apart: a name
+// itself, somewhere else in memory for each, is read where no path has decided.
 class NameSorter {
  public:
   NameSorter(const State& state, const std::vector<Candidate>& candidates)
@@ -153,7 +52,11 @@ class NameSorter {
   void Begin(Turn* turns, size_t size) {
     turns_ = turns;
     sorted_ = 0;
-    CollectNames(turns, size);
+    keys_.clear();
+    keys_.reserve(size);
+    for (size_t i = 0; i < size; ++i) {
+      keys_.push_back({0, turns[i], &PathOf(candidates_[turns[i].candidate].named_after)});
+    }
   }
   // Brings the next turns in order. Returns how many of them are, from the first one on.
   size_t SortMore() {
@@ -167,47 +70,20 @@ class NameSorter {
   struct Key {
     uint64_t part;  // Of the name, that now decides.
     Turn turn;
-    size_t name;  // In names_: the cgroup's, NUL, the region's.
-    size_t name_size;
+    const std::string* path;  // With which the name begins.
   };
 
-  void CollectNames(const Turn* turns, size_t size) {
-    keys_.clear();
-    names_.clear();
-    cgroups_.clear();
-    keys_.reserve(size);
-    cgroups_.reserve(size);
-    // A loop of loads only, so that the processor waits for many at a time.
-    for (size_t i = 0; i < size; ++i) {
-      const CgroupRecord& cgroup = state_.cgroups[candidates_[turns[i].candidate].cgroup];
-      cgroups_.push_back({cgroup.name.view(), cgroup.parent, cgroup.is_dying});
+  // The path of a cgroup with a '/' at its end; of a dying one, below which nothing has a path, its
+  // name.
+  const std::string& PathOf(Index cgroup) {
+    std::string& path = paths_[cgroup];
+    if (path.empty()) {
+      path = state_.CgroupName(cgroup);
+      if (path.back() != '/' && !state_.cgroups[cgroup].is_dying) path += '/';
     }
-    for (size_t i = 0; i < size; ++i) {
-      const Candidate& candidate = candidates_[turns[i].candidate];
-      const size_t name = names_.size();
-      if (cgroups_[i].is_dying) {
-        names_ += state_.CgroupName(candidate.cgroup);
-      } else if (cgroups_[i].parent == kNone) {
-        names_ += '/';
-      } else {
-        names_ += PathPrefix(cgroups_[i].parent);
-        names_.append(cgroups_[i].name.data(), cgroups_[i].name.size());
-      }
-      names_ += '\0';
-      names_ += RegionName(candidate.region);
-      keys_.push_back({0, turns[i], name, names_.size() - name});
-    }
+    return path;
   }
-
-  // The path of a cgroup that has children, with a '/' at its end.
-  const std::string& PathPrefix(Index cgroup) {
-    std::string& prefix = prefixes_[cgroup];
-    if (prefix.empty()) {
-      prefix = cgroup == kRootCgroup ? "/" : absl::StrCat(state_.CgroupPath(cgroup), "/");
-    }
-    return prefix;
-  }
-  const std::string& RegionName(Index region) {
+  const std::string& RegionName(Index region) const {
     std::string& name = region_names_[region];
     if (name.empty()) name = state_.RegionName(region);
     return name;
@@ -240,33 +116,47 @@ class NameSorter {
     }
   }
 
-  // Eight bytes of the name as a number in their order; NULs after its end.
+  // Eight bytes of the name as a number in their order. The name: the cgroup's, NUL, the region's,
+  // and NULs after its end.
   uint64_t PartOf(const Key& key, size_t offset) const {
     unsigned char bytes[8] = {};
-    if (offset < key.name_size) {
-      std::memcpy(bytes, names_.data() + key.name + offset,
-                  std::min<size_t>(8, key.name_size - offset));
+    if (offset + sizeof(bytes) <= key.path->size()) {
+      std::memcpy(bytes, key.path->data() + offset, sizeof(bytes));
+    } else {
+      CopyPart(key, offset, bytes);
     }
     uint64_t part = 0;
     for (const unsigned char byte : bytes) part = part << 8 | byte;
     return part;
   }
 
-  struct Cgroup {
-    absl::string_view name;
-    Index parent;
-    bool is_dying;
-  };
+  void CopyPart(const Key& key, size_t offset, unsigned char (&bytes)[8]) const {
+    size_t copied = 0;
+    // Returns whether there is room for more.
+    const auto copy = [&](absl::string_view piece) {
+      const size_t from = std::min(offset, piece.size());
+      const size_t size = std::min(piece.size() - from, sizeof(bytes) - copied);
+      std::memcpy(bytes + copied, piece.data() + from, size);
+      copied += size;
+      offset -= from;
+      return copied < sizeof(bytes);
+    };
+    if (!copy(*key.path)) return;
+    const Candidate& candidate = candidates_[key.turn.candidate];
+    if (candidate.named_after != candidate.cgroup &&
+        !copy(state_.cgroups[candidate.cgroup].name.view())) {
+      return;
+    }
+    if (copy(absl::string_view("", 1))) copy(RegionName(candidate.region));
+  }
 
   const State& state_;
   const std::vector<Candidate>& candidates_;
   Turn* turns_ = nullptr;
   size_t sorted_ = 0;
   std::vector<Key> keys_;
-  std::vector<Cgroup> cgroups_;
-  std::string names_;
-  absl::flat_hash_map<Index, std::string> prefixes_;
-  absl::flat_hash_map<Index, std::string> region_names_;
+  absl::node_hash_map<Index, std::string> paths_;  // Keys point to them.
+  mutable absl::flat_hash_map<Index, std::string> region_names_;
 };
 
 class Planner {
@@ -278,7 +168,7 @@ class Planner {
         planned_(state, limit_) {}
 
   EvictPlan Plan() {
-    candidates_ = Collector(state_, request_, limit_).Collect();
+    candidates_ = CollectCandidates(state_, request_, limit_);
     TakeTurns(/*tier=*/1);
     if (!IsEnough() && request_.ignore_low != IgnoreLow::kNever) {
       // What low kept in tier 1 is no answer to why tier 2 did not suffice either.

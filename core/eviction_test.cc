@@ -106,6 +106,37 @@ TEST_F(EvictionTest, TiesAreDecidedByBytesOfThePathThenTheRegion) {
               ElementsAre("/B alone 5", "/a! alone 5", "/a-b alone 5", "/a/b alone 5"));
 }
 
+TEST_F(EvictionTest, TiesOfDyingCgroupsAndOfPathsOfAnyLengthAreDecidedByWhatTheyAreCalled) {
+  const std::string deep = absl::StrCat("/", std::string(60, 'l'), "/m/n");
+  const std::vector<std::string> live = {"/a",      "/a-",       "/a-b",    "/b/c",
+                                         "/b-c/d",  "/b/c-d",    "/e/f/g",  "/e/f-g",
+                                         "/e/long", deep + "/o", deep + "o"};
+  // Ids of one and of two digits.
+  const std::vector<std::string> dying = {"/b/d", "/e/f/h", "/p", "/q", deep + "/p"};
+  std::vector<std::string> expected;
+  for (const char* region : {"gpu0", "gpu1"}) {
+    for (const std::string& path : live) {
+      tree_.Draw(region, absl::StrCat(path, " use=5"));
+      expected.push_back(absl::StrCat(path, " ", region, " 5"));
+    }
+    for (const std::string& path : dying) tree_.Draw(region, absl::StrCat(path, " use=5"));
+  }
+  for (const std::string& path : dying) {
+    const uint64_t id = tree_.state().cgroups[tree_.CgroupOf(path)].id;
+    tree_.Delete(path);
+    for (const char* region : {"gpu0", "gpu1"})
+      expected.push_back(absl::StrCat("@", id, " ", region, " 5"));
+  }
+  // In each, a blank stands for the NUL that ends the path: neither is in a path.
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(Victims(Plan("", "cluster", 1000)), expected);
+}
+
+TEST_F(EvictionTest, TheRootsOfTwoRegionsAreATieToo) {
+  tree_.Draw("gpu1", "/ use=5").Draw("gpu0", "/ use=5");
+  EXPECT_THAT(Victims(Plan("", "cluster", 100)), ElementsAre("/ gpu0 5", "/ gpu1 5"));
+}
+
 // Order is made from the front and only as far as a plan gets; ties are larger than one portion.
 TEST_F(EvictionTest, ThousandsOfCandidatesComeInOrderHoweverFarAPlanGets) {
   struct Expected {
