@@ -3,7 +3,10 @@
 
 #include "client/agent/config/yaml_map.h"
 
+#include <yaml-cpp/eventhandler.h>
+
 #include <algorithm>
+#include <sstream>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -46,6 +49,48 @@ const char* KindOf(const YAML::Node& node) {
 
 int LineOf(const YAML::Node& node) { return std::max(node.Mark().line, 0) + 1; }
 
+// Where a second document has its first value.
+class SecondDocument final : public YAML::EventHandler {
+ public:
+  int line() const { return line_; }
+
+  void OnDocumentStart(const YAML::Mark&) override { ++documents_; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { Note(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { Note(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    Note(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    Note(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    Note(mark);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  void Note(const YAML::Mark& mark) {
+    if (documents_ == 2 && line_ == 0) line_ = std::max(mark.line, 0) + 1;
+  }
+
+  int documents_ = 0;
+  int line_ = 0;
+};
+
+// 0: there is none. Not by YAML::LoadAll, which finds documents without end in the text ",".
+int LineOfSecondDocument(absl::string_view text) {
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  SecondDocument second;
+  for (int i = 0; i < 2 && parser.HandleNextDocument(second); ++i) continue;
+  return second.line();
+}
+
 }  // namespace
 
 absl::Status YamlFindings::ToStatus() const {
@@ -66,13 +111,12 @@ std::optional<YAML::Node> ParseYaml(absl::string_view text, YamlFindings& findin
     return std::nullopt;
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      findings.errors.emplace_back(LineOf(documents[1]), "begins a second document");
+    if (const int line = LineOfSecondDocument(text); line > 0) {
+      findings.errors.emplace_back(line, "begins a second document");
       return std::nullopt;
     }
-    if (documents.empty() || documents[0].IsNull()) return YAML::Node(YAML::NodeType::Map);
-    return documents[0];
+    YAML::Node document = YAML::Load(std::string(text));
+    return document.IsNull() ? YAML::Node(YAML::NodeType::Map) : document;
   } catch (const YAML::Exception& error) {
     findings.errors.emplace_back(std::max(error.mark.line, 0) + 1,
                                  absl::StrCat("is no YAML: ", error.msg));

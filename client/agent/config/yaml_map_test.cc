@@ -43,6 +43,7 @@ TEST(YamlMapTest, WhatIsNoMapIsRefusedWithItsLine) {
   EXPECT_EQ(ErrorsOf("\n- a\n"), "f:2: is a list, not a map");
   EXPECT_EQ(ErrorsOf("text\n"), "f:1: is a single value, not a map");
   EXPECT_EQ(ErrorsOf("a: 1\n---\nb: 2\n"), "f:3: begins a second document");
+  EXPECT_EQ(ErrorsOf(","), "f:1: begins a second document");
   EXPECT_EQ(ErrorsOf("a: [1\nb: 2\n").rfind("f:", 0), 0u);
   EXPECT_NE(ErrorsOf("a: [1\n").find("is no YAML"), std::string::npos);
   EXPECT_NE(ErrorsOf(std::string(kMaxYamlBytes + 1, '#')).find("more than 1048576"),
