@@ -11,6 +11,7 @@
 #include "google/protobuf/wire_format_lite.h"
 #include "server/effects.h"
 #include "server/store/store.h"
+#include "server/validation.h"
 
 namespace dmem::server {
 
@@ -23,6 +24,8 @@ using store::v1::Entry;
 // Of the tags and lengths around a request and its effects.
 constexpr size_t kLengthsBytes = 32;
 constexpr size_t kEffectsMinBytes = 64;
+// The end of the year 9999. Sums of a time and a duration then fit.
+constexpr int64_t kTimeMaxUs = 253'402'300'799'999'999;
 
 size_t LengthDelimitedSize(int field, size_t size) {
   return WireFormatLite::TagSize(field, WireFormatLite::TYPE_BYTES) +
@@ -37,55 +40,69 @@ uint8_t* WriteBytes(int field, absl::string_view bytes, uint8_t* out) {
   return out + bytes.size();
 }
 
+// As of a client: what validation lets through is safe to apply.
+template <typename Response, typename Request>
+absl::Status Replay(const CommandInput& input, const Request& request, Ledger* ledger) {
+  if (absl::Status status = Validate(request); !status.ok()) return status;
+  return Apply(input, request, ledger, static_cast<Response*>(nullptr));
+}
+
+// What flags may set.
+bool IsValid(const store::v1::Configure& configure) {
+  return store::v1::Configure::ImplicitCgroups_IsValid(configure.implicit_cgroups()) &&
+         configure.tombstone_window_us() >= 0 && configure.tombstone_window_us() <= kTimeMaxUs &&
+         configure.lost_after_us() >= 0 && configure.lost_after_us() <= kTimeMaxUs;
+}
+
 absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
   CommandInput input;
   input.time_us = entry.time_us();
   input.generated_charge_id = entry.generated_charge_id();
   switch (entry.request_case()) {
     case Entry::kCharge:
-      return Apply(input, entry.charge(), ledger, static_cast<v1::ChargeResponse*>(nullptr));
+      return Replay<v1::ChargeResponse>(input, entry.charge(), ledger);
     case Entry::kUncharge:
-      return Apply(input, entry.uncharge(), ledger, nullptr);
+      return Replay<v1::UnchargeResponse>(input, entry.uncharge(), ledger);
     case Entry::kResize:
-      return Apply(input, entry.resize(), ledger, nullptr);
+      return Replay<v1::ResizeResponse>(input, entry.resize(), ledger);
     case Entry::kSetLimits:
-      return Apply(input, entry.set_limits(), ledger, nullptr);
+      return Replay<v1::SetLimitsResponse>(input, entry.set_limits(), ledger);
     case Entry::kRegister:
-      return Apply(input, entry.register_(), ledger, nullptr);
+      return Replay<v1::RegisterResponse>(input, entry.register_(), ledger);
     case Entry::kUnregister:
-      return Apply(input, entry.unregister(), ledger, nullptr);
+      return Replay<v1::UnregisterResponse>(input, entry.unregister(), ledger);
     case Entry::kCordon:
-      return Apply(input, entry.cordon(), ledger, nullptr);
+      return Replay<v1::CordonResponse>(input, entry.cordon(), ledger);
     case Entry::kRegisterGroup:
-      return Apply(input, entry.register_group(), ledger, nullptr);
+      return Replay<v1::RegisterGroupResponse>(input, entry.register_group(), ledger);
     case Entry::kUnregisterGroup:
-      return Apply(input, entry.unregister_group(), ledger, nullptr);
+      return Replay<v1::UnregisterGroupResponse>(input, entry.unregister_group(), ledger);
     case Entry::kCreateCgroup:
-      return Apply(input, entry.create_cgroup(), ledger, nullptr);
+      return Replay<v1::CreateCgroupResponse>(input, entry.create_cgroup(), ledger);
     case Entry::kDeleteCgroup:
-      return Apply(input, entry.delete_cgroup(), ledger, nullptr);
+      return Replay<v1::DeleteCgroupResponse>(input, entry.delete_cgroup(), ledger);
     case Entry::kWriteFile:
-      return Apply(input, entry.write_file(), ledger, nullptr);
+      return Replay<v1::WriteFileResponse>(input, entry.write_file(), ledger);
     case Entry::kCommit:
-      return Apply(input, entry.commit(), ledger, nullptr);
+      return Replay<v1::CommitResponse>(input, entry.commit(), ledger);
     case Entry::kCancel:
-      return Apply(input, entry.cancel(), ledger, nullptr);
+      return Replay<v1::CancelResponse>(input, entry.cancel(), ledger);
     case Entry::kRenew:
-      return Apply(input, entry.renew(), ledger, nullptr);
+      return Replay<v1::RenewResponse>(input, entry.renew(), ledger);
     case Entry::kRequestRelease:
-      return Apply(input, entry.request_release(), ledger, nullptr);
+      return Replay<v1::RequestReleaseResponse>(input, entry.request_release(), ledger);
     case Entry::kUnchargeItems:
-      return Apply(input, entry.uncharge_items(), ledger, nullptr);
+      return Replay<v1::UnchargeItemsResponse>(input, entry.uncharge_items(), ledger);
     case Entry::kOpenSession:
-      return Apply(input, entry.open_session(), ledger, nullptr);
+      return Replay<v1::OpenSessionResponse>(input, entry.open_session(), ledger);
     case Entry::kCloseSession:
-      return Apply(input, entry.close_session(), ledger, nullptr);
+      return Replay<v1::CloseSessionResponse>(input, entry.close_session(), ledger);
     case Entry::kDeclareNotReady:
-      return Apply(input, entry.declare_not_ready(), ledger, nullptr);
+      return Replay<v1::DeclareNotReadyResponse>(input, entry.declare_not_ready(), ledger);
     case Entry::kFence:
-      return Apply(input, entry.fence(), ledger, nullptr);
+      return Replay<v1::FenceResponse>(input, entry.fence(), ledger);
     case Entry::kReportRegionState:
-      return Apply(input, entry.report_region_state(), ledger, nullptr);
+      return Replay<v1::ReportRegionStateResponse>(input, entry.report_region_state(), ledger);
     case Entry::kTick:
       Apply(input, entry.tick(), ledger);
       return absl::OkStatus();
@@ -93,12 +110,13 @@ absl::Status ApplyEntry(const Entry& entry, Ledger* ledger) {
       Apply(input, entry.resume(), ledger);
       return absl::OkStatus();
     case Entry::kReportMeasured:
-      return Apply(input, entry.report_measured(), ledger, nullptr);
+      return Replay<v1::ReportMeasuredResponse>(input, entry.report_measured(), ledger);
     case Entry::kReconcile:
-      return Apply(input, entry.reconcile(), ledger, nullptr);
+      return Replay<v1::ReconcileResponse>(input, entry.reconcile(), ledger);
     case Entry::kMoveCharge:
-      return Apply(input, entry.move_charge(), ledger, nullptr);
+      return Replay<v1::MoveChargeResponse>(input, entry.move_charge(), ledger);
     case Entry::kConfigure:
+      if (!IsValid(entry.configure())) return absl::InvalidArgumentError("settings out of range");
       Apply(input, entry.configure(), ledger);
       return absl::OkStatus();
     case Entry::REQUEST_NOT_SET:
@@ -166,6 +184,9 @@ absl::Status ReplayRecord(absl::string_view record, Ledger* ledger) {
     if (entry.sequence() != ledger->state().scalars.sequence + 1) {
       return Diverged(entry.sequence(), absl::StrCat("the state is that of sequence ",
                                                      ledger->state().scalars.sequence));
+    }
+    if (entry.time_us() < ledger->state().scalars.time_us || entry.time_us() > kTimeMaxUs) {
+      return Diverged(entry.sequence(), "its time is before that of the one before, or no time");
     }
     const absl::Status outcome = ApplyEntry(entry, ledger);
     if (ledger->state().scalars.sequence != entry.sequence()) {

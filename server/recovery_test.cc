@@ -224,6 +224,23 @@ TEST_F(RecoveryTest, RecordThatCannotBeParsedRefuses) {
   EXPECT_NE(ErrorOf().find("after sequence 1"), std::string::npos) << ErrorOf();
 }
 
+TEST_F(RecoveryTest, EntryThatNoClientCouldHaveSentRefuses) {
+  store::v1::Record record;
+  ASSERT_TRUE(record.ParseFromString(store_.records[1].second));
+  record.mutable_entries(0)->mutable_charge()->mutable_items(0)->set_bytes(uint64_t{1} << 63);
+  store_.records[1].second = record.SerializeAsString();
+  EXPECT_NE(ErrorOf().find("sequence 2"), std::string::npos) << ErrorOf();
+}
+
+TEST_F(RecoveryTest, EntryFromBeforeTheOneBeforeItRefuses) {
+  store::v1::Record record;
+  ASSERT_TRUE(record.ParseFromString(store_.records[1].second));
+  record.mutable_entries(0)->set_time_us(1);
+  store_.records[1].second = record.SerializeAsString();
+  EXPECT_NE(ErrorOf().find("sequence 2"), std::string::npos) << ErrorOf();
+  EXPECT_NE(ErrorOf().find("time"), std::string::npos) << ErrorOf();
+}
+
 TEST_F(RecoveryTest, EntryOfANewerVersionRefuses) {
   store::v1::Record record;
   ASSERT_TRUE(record.ParseFromString(store_.records[1].second));
