@@ -26,10 +26,16 @@ demo: ## start dmemd, play a sample cluster, leave it running (ONCE=1: stop at t
 test: ## lint and run all tests but the deep ones; the last line counts them
 	@tools/test
 
-# STEPS="asan tidy" does some of: lint tests deep asan ubsan tsan tidy peers soak demo.
+# STEPS="asan tidy" does some of: lint tests deep asan ubsan tsan tidy fuzz peers soak demo.
 .PHONY: check-deep
 check-deep: ## all tests, deep ones too, with ASan and UBSan, some with TSan, clang-tidy, soak (long)
 	@tools/test --deep $(STEPS)
+
+# TARGETS="calls record" does some; SECONDS_EACH=60.
+.PHONY: fuzz
+fuzz: ## run the fuzz targets with libFuzzer, a minute each
+	@tools/setup build deep
+	@SECONDS_EACH=$(or $(SECONDS_EACH),60) tools/fuzz $(TARGETS)
 
 # SUITES="core service growth peers long_reads" does some; ROUNDS=7.
 .PHONY: bench

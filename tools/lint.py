@@ -91,7 +91,8 @@ RULES = [
     Rule('unfinished', SOURCE + r'|\.md$', r'\b(TO' + r'DO|FIX' + r'ME|XX' + r'X)\b',
          'finish it, or file an issue', TEXT),
     Rule('trailing-space', SOURCE + r'|\.(md|txt|yaml|yml|json)$|^[^.]+$', r'[ \t]+$',
-         'trailing white space', TEXT),
+         'trailing white space', TEXT,
+         unless=r'^tests/fuzz/corpus/'),
     Rule('tab', SOURCE, r'\t', 'use spaces', TEXT),
 ]
 

@@ -173,6 +173,7 @@ STEPS = {
     'ubsan': lambda: sanitized('ubsan', without=('no-sanitizer',)),
     'tsan': lambda: sanitized('tsan', only='tsan'),
     'tidy': lambda: check('clang-tidy', ['tools/tidy']),
+    'fuzz': lambda: check('fuzzing', ['tools/fuzz']),
     'peers': lambda: check('peers of the benchmark', [
         'sh', '-c', 'tools/setup bench && python3 bench/run.py --check-peers']),
     'soak': lambda: check('soak', [sys.executable, 'tests/soak/soak.py']),
