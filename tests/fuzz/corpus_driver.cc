@@ -81,7 +81,9 @@ void ReadCorpus(const std::string& directory) {
   closedir(entries);
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
-    std::ifstream file(directory + "/" + name, std::ios::binary);
+    std::string path = directory;
+    path.append("/").append(name);
+    std::ifstream file(path, std::ios::binary);
     corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
   }
 }

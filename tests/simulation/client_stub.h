@@ -28,8 +28,9 @@ class ClientStub final : public v1::QuotaService::StubInterface {
   grpc::Status Name(grpc::ClientContext*, const v1::Name##Request& request,              \
                     v1::Name##Response* response) override {                             \
     absl::StatusOr<v1::Name##Response> answer = client_->Name(request);                  \
-    if (answer.ok()) *response = *std::move(answer);                                     \
-    return ToGrpc(answer.status());                                                      \
+    if (!answer.ok()) return ToGrpc(answer.status());                                    \
+    *response = *std::move(answer);                                                      \
+    return grpc::Status::OK;                                                             \
   }                                                                                      \
                                                                                          \
  private:                                                                                \

@@ -109,12 +109,13 @@ absl::StatusOr<Response> SimulatedConnection::Call(
   const uint64_t ticket = waiter_->NewTicket();
   const uint64_t answered_before = oracle_->answered();
   // The first end counts: an answer, a broken connection, the deadline.
-  const auto end = [waiter = waiter_, ticket, attempt](absl::Status status, Response response,
-                                                       absl::optional<Witness> witness) {
+  const auto end = [waiter = waiter_, ticket, attempt](const absl::Status& status,
+                                                       const Response& response,
+                                                       const absl::optional<Witness>& witness) {
     if (std::exchange(attempt->is_over, true)) return;
-    attempt->status = std::move(status);
-    attempt->response = std::move(response);
-    attempt->witness = std::move(witness);
+    attempt->status = status;
+    attempt->response = response;
+    attempt->witness = witness;
     waiter->Wake(ticket);
   };
   const auto reset = [end] { end(absl::UnavailableError("connection reset"), {}, absl::nullopt); };

@@ -24,7 +24,7 @@ absl::Status SimulatedStore::Append(uint64_t epoch, server::SequenceRange range,
     ++world_->counts().failed_appends;
     world_->counts().kept_failed_appends += is_kept ? 1 : 0;
   }
-  const absl::Status status = store_.Append(epoch, range, record);
+  absl::Status status = store_.Append(epoch, range, record);
   if (status.ok()) durable_sequence_ = range.last;
   world_->Note(absl::StrCat("append ", range.first, "-", range.last, " ", status.ToString()));
   return status;
@@ -35,7 +35,7 @@ absl::Status SimulatedStore::Checkpoint(const server::CheckpointDelta& delta) {
     store_.FailNextCheckpoint(absl::UnavailableError("simulated"));
     ++world_->counts().failed_checkpoints;
   }
-  const absl::Status status = store_.Checkpoint(delta);
+  absl::Status status = store_.Checkpoint(delta);
   world_->counts().checkpoints += status.ok() ? 1 : 0;
   world_->Note(absl::StrCat("checkpoint ", delta.sequence, " ", status.ToString()));
   return status;
