@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/cord.h"
+#include "client/from_grpc_status.h"
 #include "dmem/v1/quota_service.grpc.pb.h"
-#include "google/rpc/status.pb.h"
 
 namespace dmem::client {
 namespace {
@@ -32,18 +31,6 @@ constexpr int kReconnectMsMax = 1000;
 // calls that fail at once leave it none. So the next call to a server that was not there waits a
 // little for it.
 constexpr absl::Duration kConnectWaitMax = absl::Milliseconds(250);
-
-// gRPC's codes and Abseil's have the same numbers.
-absl::Status FromGrpcStatus(const grpc::Status& status) {
-  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-  google::rpc::Status details;
-  if (details.ParseFromString(status.error_details())) {
-    for (const google::protobuf::Any& detail : details.details()) {
-      result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
-    }
-  }
-  return result;
-}
 
 class GrpcConnection final : public Connection {
  public:

@@ -12,9 +12,6 @@ namespace dmem::server {
 namespace {
 
 constexpr size_t kPageTokenBytesMax = 256;
-// google.protobuf.Timestamp's own range: the years 1 to 9999.
-constexpr int64_t kTimestampSecondsMin = -62135596800;
-constexpr int64_t kTimestampSecondsMax = 253402300799;
 
 }  // namespace
 

@@ -24,8 +24,8 @@ using store::v1::Entry;
 // Of the tags and lengths around a request and its effects.
 constexpr size_t kLengthsBytes = 32;
 constexpr size_t kEffectsMinBytes = 64;
-// The end of the year 9999. Sums of a time and a duration then fit.
-constexpr int64_t kTimeMaxUs = 253'402'300'799'999'999;
+// Sums of a time and a duration then fit.
+constexpr int64_t kTimeMaxUs = (kTimestampSecondsMax + 1) * 1'000'000 - 1;
 
 size_t LengthDelimitedSize(int field, size_t size) {
   return WireFormatLite::TagSize(field, WireFormatLite::TYPE_BYTES) +

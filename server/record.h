@@ -116,8 +116,7 @@ void AppendEntry(const CommandInput& input, const absl::Status& outcome, const R
 
 // Applies every entry of `record` to `ledger`, whose state is that before the first. DATA_LOSS, and
 // the ledger is of no use any more: the record cannot be parsed, or an entry is not valid, or gives
-// another sequence or outcome than it did; the text names the sequence. So bounds in
-// server/validation.h may only ever become wider.
+// another sequence or outcome than it did; the text names the sequence.
 absl::Status ReplayRecord(absl::string_view record, Ledger* ledger);
 
 }  // namespace dmem::server

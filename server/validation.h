@@ -14,12 +14,16 @@
 
 namespace dmem::server {
 
-// Bounds that are not flags.
+// Bounds that are not flags. They may only ever become wider: what the log holds is validated, too,
+// when it is applied again (server/record.h).
 inline constexpr int kMessageBytesMax = 4 << 20;
 inline constexpr size_t kItemsMax = 1000;
 inline constexpr size_t kCommandBytesMax = 512 << 10;  // Of an all-or-nothing request.
 inline constexpr size_t kBatchMax = 10000;
 inline constexpr int kPageSizeMax = 1000;
+// google.protobuf.Timestamp's own range: the years 1 to 9999.
+inline constexpr int64_t kTimestampSecondsMin = -62135596800;
+inline constexpr int64_t kTimestampSecondsMax = 253402300799;
 inline constexpr int64_t kReservationSecondsMin = 1;
 inline constexpr int64_t kReservationSecondsMax = int64_t{24} * 60 * 60;
 

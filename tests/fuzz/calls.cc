@@ -19,7 +19,6 @@ namespace dmem::fuzz {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::DescriptorPool;
 using google::protobuf::Message;
 using google::protobuf::MessageFactory;
 
@@ -30,7 +29,7 @@ const std::vector<const Descriptor*>& Types() {
   static const auto* types = [] {
     auto* all = new std::vector<const Descriptor*>{google::protobuf::Duration::descriptor()};
     const google::protobuf::ServiceDescriptor* service =
-        DescriptorPool::generated_pool()->FindServiceByName("dmem.v1.QuotaService");
+        v1::ChargeRequest::descriptor()->file()->pool()->FindServiceByName("dmem.v1.QuotaService");
     for (int i = 0; i < service->method_count(); ++i) {
       all->push_back(service->method(i)->input_type());
     }
@@ -51,8 +50,6 @@ class Silent final : public google::protobuf::io::ErrorCollector {
 }  // namespace
 
 Calls ParseCalls(absl::string_view text) {
-  // Of a message that has not been used yet the pool does not know.
-  v1::ChargeRequest::descriptor();
   Calls calls;
   Silent silent;
   google::protobuf::TextFormat::Parser parser;

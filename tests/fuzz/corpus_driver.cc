@@ -30,6 +30,8 @@ extern "C" __attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t* data, s
 namespace {
 
 constexpr size_t kInputBytesMax = 16384;
+// Of one input: an input that never ends is a finding, too.
+constexpr unsigned kSecondsMax = 20;
 
 std::minstd_rand dice;
 std::vector<std::string> corpus;
@@ -47,13 +49,15 @@ void KeepFinding(int number) {
     close(file);
   }
   std::fprintf(stderr, "FINDING: input kept as %s\n", finding_path.c_str());
-  if (number == SIGABRT) _exit(1);  // A check that failed, and said so.
+  // A check that failed, and said so, or no end.
+  if (number == SIGABRT || number == SIGALRM) _exit(1);
   std::signal(number, SIG_DFL);
   std::raise(number);
 }
 
 void Try(const std::string& bytes) {
   input = bytes;
+  alarm(kSecondsMax);
   LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
 }
 
@@ -131,7 +135,8 @@ int main(int argc, char** argv) {
 
   const char* outputs = std::getenv("TEST_UNDECLARED_OUTPUTS_DIR");
   finding_path = std::string(outputs == nullptr ? "." : outputs) + "/finding";
-  for (const int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE}) std::signal(number, KeepFinding);
+  for (const int number : {SIGABRT, SIGALRM, SIGSEGV, SIGBUS, SIGFPE})
+    std::signal(number, KeepFinding);
   ReadCorpus(directory);
   if (corpus.empty()) {
     std::fprintf(stderr, "%s: no inputs\n", directory.c_str());

@@ -13,8 +13,8 @@
 
 namespace dmem::fuzz {
 
-// Objects of a checkpoint in one input: before each key and each value its length, in a byte; 255
-// is the most.
+// Objects of a checkpoint in one input: before each key and each value its length, in a byte.
+// REQUIRES: neither is longer than 255 bytes.
 inline void AppendObject(absl::string_view key, absl::string_view value, std::string* bytes) {
   for (const absl::string_view part : {key, value}) {
     bytes->push_back(static_cast<char>(part.size()));

@@ -8,6 +8,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "client/from_grpc_status.h"
 #include "google/rpc/status.pb.h"
 
 namespace dmem::simulation {
@@ -128,7 +129,7 @@ absl::StatusOr<Response> SimulatedConnection::Call(
       if (world_->rng().Chance(500)) world_->After(Delay(), reset);
       return;
     }
-    world_->After(Delay(), [end, status = FromGrpc(status), response,
+    world_->After(Delay(), [end, status = client::FromGrpcStatus(status), response,
                             witness = witness == nullptr ? absl::nullopt
                                                          : absl::optional<Witness>(*witness)] {
       end(status, response, witness);
@@ -181,17 +182,6 @@ absl::StatusOr<Response> SimulatedConnection::Call(
   }
 DMEM_FOR_EACH_UNARY_RPC(DMEM_RPC)
 #undef DMEM_RPC
-
-absl::Status FromGrpc(const grpc::Status& status) {
-  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-  google::rpc::Status details;
-  if (details.ParseFromString(status.error_details())) {
-    for (const google::protobuf::Any& detail : details.details()) {
-      result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
-    }
-  }
-  return result;
-}
 
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;

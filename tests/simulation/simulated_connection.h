@@ -92,8 +92,7 @@ class SimulatedConnection final : public client::Connection {
   absl::optional<Witness> witness_;
 };
 
-// As client/grpc_connection.cc and server/grpc_status.cc have it on the wire.
-absl::Status FromGrpc(const grpc::Status& status);
+// The other way round than client::FromGrpcStatus.
 grpc::Status ToGrpc(const absl::Status& status);
 
 }  // namespace dmem::simulation
