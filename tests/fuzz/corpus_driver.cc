@@ -4,24 +4,21 @@
 // Runs a fuzz target without libFuzzer: over each file of its corpus, and over changes of them made
 // at random from a seed. What ends the program is kept as a file.
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cinttypes>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "tests/fuzz/corpus.h"
 #include "tests/fuzz/fuzz_target.h"
 
 extern "C" __attribute__((weak)) size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size,
@@ -72,26 +69,6 @@ std::string Changed(std::string bytes) {
   return bytes;
 }
 
-void ReadCorpus(const std::string& directory) {
-  DIR* entries = opendir(directory.c_str());
-  if (entries == nullptr) {
-    std::fprintf(stderr, "%s: %s\n", directory.c_str(), std::strerror(errno));
-    std::exit(2);
-  }
-  std::vector<std::string> names;
-  while (const dirent* entry = readdir(entries)) {
-    if (entry->d_name[0] != '.') names.push_back(entry->d_name);
-  }
-  closedir(entries);
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
-    std::string path = directory;
-    path.append("/").append(name);
-    std::ifstream file(path, std::ios::binary);
-    corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
-}
-
 }  // namespace
 
 size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size) {
@@ -137,7 +114,7 @@ int main(int argc, char** argv) {
   finding_path = std::string(outputs == nullptr ? "." : outputs) + "/finding";
   for (const int number : {SIGABRT, SIGALRM, SIGSEGV, SIGBUS, SIGFPE})
     std::signal(number, KeepFinding);
-  ReadCorpus(directory);
+  for (auto& [name, bytes] : dmem::fuzz::ReadCorpus(directory)) corpus.push_back(std::move(bytes));
   if (corpus.empty()) {
     std::fprintf(stderr, "%s: no inputs\n", directory.c_str());
     return 2;

@@ -4,11 +4,11 @@
 // The corpora are what they are meant to be: of an input that is refused at once, hardly any change
 // gets further.
 
-#include <dirent.h>
+#include "tests/fuzz/corpus.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <string>
@@ -26,19 +26,13 @@
 namespace dmem::fuzz {
 namespace {
 
-// By name, without findings, which may be refused.
+// Without findings, which may be refused.
 std::map<std::string, std::string> InputsOf(const std::string& target) {
-  const std::string directory = "tests/fuzz/corpus/" + target;
-  std::map<std::string, std::string> inputs;
-  DIR* entries = opendir(directory.c_str());
-  while (const dirent* entry = entries == nullptr ? nullptr : readdir(entries)) {
-    const std::string name = entry->d_name;
-    if (name[0] == '.' || absl::StartsWith(name, "found-")) continue;
-    std::ifstream file(directory + "/" + name, std::ios::binary);
-    inputs[name].assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  std::map<std::string, std::string> inputs = ReadCorpus("tests/fuzz/corpus/" + target);
+  for (auto i = inputs.begin(); i != inputs.end();) {
+    i = absl::StartsWith(i->first, "found-") ? inputs.erase(i) : std::next(i);
   }
-  if (entries != nullptr) closedir(entries);
-  EXPECT_FALSE(inputs.empty()) << directory;
+  EXPECT_FALSE(inputs.empty()) << target;
   return inputs;
 }
 
