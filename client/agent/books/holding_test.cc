@@ -102,6 +102,18 @@ TEST_F(HoldingTest, OfPodsOfWhichNothingIsSaidEachHasWhatItUsesAndTheyShareTheRe
   EXPECT_THAT(Charged(), ElementsAre(Optional(3), Optional(13), Optional(0)));
 }
 
+TEST_F(HoldingTest, WhoWaitsAndOfWhichNothingIsSaidIsNotChargedWhereTheOthersHaveAll) {
+  Add("u1", 8);
+  Add("u2", 0, HoldingState::kPending).is_as_charged = true;
+  Add("u3", 8, HoldingState::kPending);
+  KnownItem& item = Know(8);
+  EXPECT_THAT(Charged(), ElementsAre(Optional(8), std::nullopt, std::nullopt));
+  item.bytes = 16;
+  EXPECT_THAT(Charged(), ElementsAre(Optional(8), std::nullopt, Optional(8)));
+  item.bytes = 17;
+  EXPECT_THAT(Charged(), ElementsAre(Optional(8), Optional(0), Optional(8)));
+}
+
 TEST_F(HoldingTest, LimitOfOneThatWantsMoreOfASharedItemIsWhatItHas) {
   Holding& raised = Add("u1", 80);
   raised.forced_bytes = 8;

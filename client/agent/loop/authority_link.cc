@@ -87,7 +87,8 @@ void AuthorityLink::Connect() {
     is_known_current_ = false;
     reconciled_at_ = absl::InfinitePast();
   }
-  if (!is_known_current_) ListKnown();
+  // Before any region is registered nothing can be listed: that would say that nothing is charged.
+  if (!is_known_current_ && !registered_.empty()) ListKnown();
   as_of_ = std::max({as_of_, session_.sequence(), listed_sequence_});
 }
 

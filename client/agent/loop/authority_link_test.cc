@@ -119,6 +119,16 @@ TEST_F(AuthorityLinkTest, ListIsOfTheDevicesThatAreSeenAndRegisteredAndOfNoOther
   EXPECT_EQ(reconciles_.size(), 1u);
 }
 
+TEST_F(AuthorityLinkTest, WhatIsChargedIsNotKnownBeforeARegionHasBeenRegistered) {
+  ON_CALL(*connection_, Register).WillByDefault(Return(absl::UnavailableError("it went down")));
+  NodeBooks books;
+  for (int pass = 0; pass < 2; ++pass) {
+    link_->Connect();
+    EXPECT_FALSE(link_->Sync(OnePod("Running"), &books).has_listed)
+        << "limits that stand would be lifted for what annotations say";
+  }
+}
+
 TEST_F(AuthorityLinkTest, OnlyWhereItIsKnownToBeFreeIsAChargeGivenBack) {
   v1::Charge charge;  // Of two devices, of which one is not seen.
   charge.set_charge_id("pod/u1~1f");
