@@ -127,14 +127,14 @@ void ChargeOne(const KnownItem& item, Holding* holding) {
 
 void ChargeEach(const KnownItem& item, const Holders& holders) {
   uint64_t left = item.bytes;
-  // What those of which nothing says what they are to have share once they run. One that would have
-  // nothing of it waits.
+  // What those of which nothing says what they are to have share once they run: never less than
+  // `left`. One that would have nothing of it waits.
   uint64_t for_unknown = item.bytes;
   for (Holding* holding : holders) {
     holding->charged_bytes.reset();
     if (!Runs(holding)) continue;
     holding->charged_bytes = Take(holding->forced_bytes, &left);
-    if (!holding->is_as_charged) for_unknown -= std::min(for_unknown, *holding->charged_bytes);
+    if (!holding->is_as_charged) for_unknown -= *holding->charged_bytes;
   }
   Holders by_size = holders;
   std::stable_sort(by_size.begin(), by_size.end(), [](const Holding* a, const Holding* b) {
@@ -151,7 +151,7 @@ void ChargeEach(const KnownItem& item, const Holders& holders) {
   for (Holding* holding : by_size) {
     if (Runs(holding) || holding->is_as_charged || holding->booked_bytes > left) continue;
     holding->charged_bytes = Take(holding->booked_bytes, &left);
-    for_unknown -= std::min(for_unknown, holding->booked_bytes);
+    for_unknown -= *holding->charged_bytes;
   }
   for (Holding* holding : by_size) {
     if (!Runs(holding) && holding->is_as_charged && for_unknown > 0) holding->charged_bytes = 0;

@@ -86,7 +86,8 @@ std::vector<Holding*> HoldersOf(const std::vector<KnownItem>& known, const Known
 //  * Where several hold under one item, each of what runs has what of it is forced; what is left
 //    goes to what runs and is known, the smallest first, then to what waits, so that one for which
 //    there is room does not wait for a larger one. Of what is not known each that runs has what is
-//    measured, and they share the rest; what waits has none of it, and waits if there is no rest.
+//    measured, and they share the rest; what waits has none of it, and goes on waiting while there
+//    is no rest.
 // Changes nothing when called again. REQUIRES: no item is in `known` twice.
 void ShareOut(const std::vector<KnownItem>& known, std::vector<Holding>* holdings);
 

@@ -13,7 +13,9 @@ namespace {
 
 constexpr char kUnansweredText[] =
     "the authority does not answer, or not this node (the log of dmem-agent says why)";
-constexpr char kNotAskedText[] = "not asked for yet (the log of dmem-agent says why)";
+constexpr char kNotAskedText[] =
+    "not asked for yet (the log of dmem-agent says why), or it has no dmemd/limit and others have "
+    "all that its reservation holds there";
 constexpr char kNotScannedText[] =
     "the software of a device has not answered since dmem-agent started (its log says why)";
 constexpr char kDevicesUnknownText[] =

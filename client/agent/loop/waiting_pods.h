@@ -15,8 +15,9 @@
 namespace dmem::client {
 
 // Why a pod waits for leave to start, where it was not refused.
-inline constexpr char kUnanswered[] = "UNANSWERED";           // By the authority.
-inline constexpr char kNotAsked[] = "NOT_ASKED";              // Something else failed before.
+inline constexpr char kUnanswered[] = "UNANSWERED";  // By the authority.
+// Something else failed before; or nothing says what it is to have, and others have all.
+inline constexpr char kNotAsked[] = "NOT_ASKED";
 inline constexpr char kNotRegistered[] = "NOT_REGISTERED";    // The region.
 inline constexpr char kNotKept[] = "NOT_KEPT";                // state_dir cannot be written.
 inline constexpr char kNotScanned[] = "NOT_SCANNED";          // A device.
